@@ -1,0 +1,121 @@
+"""The public plugin API: what a plugin may import, and nothing else of Tuneloop.
+
+```python
+from tuneloop.api import DataError, Metric, hookimpl
+
+TUNELOOP_API = ">=1,<2"
+
+
+class ExactShare(Metric):
+    'The share of right answers.'
+
+    name, maximize, kinds = "exact_share", True, frozenset({"classification"})
+
+    def compute(self, predictions, references):
+        if not len(references):
+            raise DataError("exact_share needs at least one row")
+        return float((predictions.values == references).mean())
+
+
+@hookimpl
+def tuneloop_metrics():
+    return [ExactShare]
+```
+"""
+
+from tuneloop.api.base_model import BaseModel, TorchModel
+from tuneloop.api.errors import (
+    ArtifactError,
+    ConfigError,
+    DataError,
+    GateRefusedError,
+    MissingExtraError,
+    PluginConflictError,
+    PluginError,
+    RegistryError,
+    RequestError,
+    RunError,
+    ServingError,
+    TuneloopError,
+    UnknownPluginError,
+    VerificationError,
+)
+from tuneloop.api.exporter import Exporter, ExportSpec
+from tuneloop.api.hookspecs import hookimpl
+from tuneloop.api.metric import Metric
+from tuneloop.api.plugin import NoOptions, Plugin
+from tuneloop.api.preprocessor import Preprocessor, PreprocessorChoice
+from tuneloop.api.rows import DataSource, Transform
+from tuneloop.api.signal import Signal
+from tuneloop.api.strategy import FitResult, Strategy, TrainingData
+from tuneloop.api.task import Task
+from tuneloop.api.types import (
+    AlertEvent,
+    Answer,
+    Arrays,
+    Column,
+    Columns,
+    Encoded,
+    GateEvent,
+    Predictions,
+    PromotionEvent,
+    Row,
+    SignalBatch,
+    StepEvent,
+    Tensor,
+    row_count,
+    scatter,
+)
+
+API_VERSION = "1.0"
+"""What a plugin's `TUNELOOP_API` range is checked against."""
+
+__all__ = [
+    "API_VERSION",
+    "AlertEvent",
+    "Answer",
+    "Arrays",
+    "ArtifactError",
+    "BaseModel",
+    "Column",
+    "Columns",
+    "ConfigError",
+    "DataError",
+    "DataSource",
+    "Encoded",
+    "ExportSpec",
+    "Exporter",
+    "FitResult",
+    "GateEvent",
+    "GateRefusedError",
+    "Metric",
+    "MissingExtraError",
+    "NoOptions",
+    "Plugin",
+    "PluginConflictError",
+    "PluginError",
+    "Predictions",
+    "Preprocessor",
+    "PreprocessorChoice",
+    "PromotionEvent",
+    "RegistryError",
+    "RequestError",
+    "Row",
+    "RunError",
+    "ServingError",
+    "Signal",
+    "SignalBatch",
+    "StepEvent",
+    "Strategy",
+    "Task",
+    "Tensor",
+    "TorchModel",
+    "TrainingData",
+    "Transform",
+    "TuneloopError",
+    "UnknownPluginError",
+    "VerificationError",
+    "hookimpl",
+    "row_count",
+    "scatter",
+]

@@ -1,0 +1,83 @@
+"""What is fine-tuned."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from tuneloop.api.plugin import Plugin
+from tuneloop.api.preprocessor import Preprocessor, PreprocessorChoice
+from tuneloop.api.task import Task
+
+
+class BaseModel(Plugin):
+    """What is fine-tuned: a pre-trained model, its preprocessor and its framework.
+
+    ```python
+    class Linear(BaseModel):
+        'A matrix of weights.'
+
+        name, framework, tasks = "linear", "numpy", frozenset({"tabular-regression"})
+
+        def preprocessor(self, root):
+            return PreprocessorChoice("tabular", {})
+
+        def build(self, root, task, preprocessor):
+            return np.zeros((preprocessor.tensors[0].shape[1], len(task.output_names)), np.float32)
+
+        def save(self, model, task, folder):
+            from safetensors.numpy import save_file
+
+            save_file({"weights": model}, folder / "model.safetensors")
+
+        def load(self, folder, task, preprocessor):
+            from safetensors.numpy import load_file
+
+            return load_file(folder / "model.safetensors")["weights"]
+    ```
+
+    With `framework = "torch"` a model has the parts of `TorchModel`.
+    """
+
+    framework: ClassVar[str]
+    """What strategies and exporters must fit, such as `torch`."""
+    tasks: ClassVar[frozenset[str]]
+    """Names of the tasks it can be tuned for."""
+    warm_start: ClassVar[bool] = False
+    """Whether `load` accepts a task with more outputs than were saved."""
+
+    @abstractmethod
+    def preprocessor(self, root: Path) -> PreprocessorChoice:
+        """The preprocessor this model was trained with. `root` is the project folder, for relative paths."""
+
+    @abstractmethod
+    def build(self, root: Path, task: Task, preprocessor: Preprocessor) -> Any:
+        """The model with its pre-trained weights and a fresh head for the task."""
+
+    @abstractmethod
+    def save(self, model: Any, task: Task, folder: Path) -> None:
+        """Write the weights (safetensors) and what `load` needs into the empty folder."""
+
+    @abstractmethod
+    def load(self, folder: Path, task: Task, preprocessor: Preprocessor) -> Any:
+        """The inverse of `save`. Head rows are matched by output name; new outputs start fresh.
+
+        Needs nothing but the folder: the original checkpoint may be gone.
+        """
+
+
+class TorchModel(Protocol):
+    """The parts of a model with `framework = "torch"` that strategies and exporters use.
+
+    It is a `torch.nn.Module`: `forward(**inputs)` gives `{"logits": [n, k], "embedding": [n, d]}`.
+    """
+
+    head: Any
+    """The last layers, a `torch.nn.Module` from features `[n, d]` to logits `[n, k]`."""
+
+    def features(self, **inputs: Any) -> Any:
+        """The backbone's pooled output `[n, d]`: what `head` reads."""
+
+    def layer_groups(self) -> list[list[str]]:
+        """Names of parameters in groups, from the head down to the embeddings; each name in exactly one."""

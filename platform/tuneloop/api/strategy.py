@@ -1,0 +1,130 @@
+"""How it is fine-tuned."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from numpy.typing import NDArray
+
+from tuneloop.api.errors import PluginError
+from tuneloop.api.plugin import Plugin
+from tuneloop.api.types import Arrays, Tensor
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """What a strategy trains on.
+
+    Attributes:
+        train: Columns: one a tensor (rows unpadded), `labels`, `length`.
+        validation: The same; picks the best checkpoint and stops early.
+        tensors: The model inputs, with the value that pads each.
+        loss: As in `Task.loss`.
+        metric: Validation logits `[n, k]` and labels `[n]` to the numbers reported after each epoch.
+        best: The name among those numbers that picks the best epoch.
+        maximize: Whether more of it is better.
+    """
+
+    train: Dataset
+    validation: Dataset
+    tensors: tuple[Tensor, ...]
+    loss: Literal["cross_entropy", "mse"]
+    metric: Callable[[NDArray[Any], NDArray[Any]], dict[str, float]]
+    best: str
+    maximize: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FitResult:
+    """What a strategy reports.
+
+    Attributes:
+        history: One record an epoch: `epoch`, `loss`, and the validation metrics.
+        best_epoch: The epoch whose weights were kept.
+    """
+
+    history: tuple[Mapping[str, float], ...]
+    best_epoch: float
+
+
+class Strategy(Plugin):
+    """How a model is fine-tuned: what is trainable when, and the training loop.
+
+    ```python
+    class LeastSquares(Strategy):
+        'The weights of a linear model in one step.'
+
+        name, framework = "least-squares", "numpy"
+
+        def fit(self, model, data, folder, seed, progress):
+            rows = np.asarray(data.train["numeric"])
+            targets = np.asarray(data.train["labels"])[:, None]
+            model[:] = np.linalg.lstsq(rows, targets, rcond=None)[0]
+            inputs = {"numeric": np.asarray(data.validation["numeric"])}
+            metrics = data.metric(self.outputs(model, inputs)["logits"], np.asarray(data.validation["labels"]))
+            record = {"epoch": 1.0, "loss": float(np.mean((rows @ model - targets) ** 2)), **metrics}
+            progress(record)
+            return FitResult(history=(record,), best_epoch=1.0)
+
+        def outputs(self, model, inputs):
+            return {"logits": (inputs["numeric"] @ model).astype(np.float32)}
+    ```
+    """
+
+    framework: ClassVar[str]
+    """What base models must fit, such as `torch`."""
+
+    @abstractmethod
+    def fit(
+        self,
+        model: Any,
+        data: TrainingData,
+        folder: Path,
+        seed: int,
+        progress: Callable[[Mapping[str, float]], None],
+    ) -> FitResult:
+        """Train the model in place.
+
+        Args:
+            model: As `BaseModel.build` made it.
+            data: Encoded rows.
+            folder: Checkpoints go here. What is found here is an earlier, killed call with equal arguments: go on
+                from its last whole checkpoint, and end with the same weights as if it had not been killed.
+            seed: Of all random numbers.
+            progress: Called with each record of the history.
+        """
+
+    def outputs(self, model: Any, inputs: Arrays) -> Arrays:  # noqa: ARG002
+        """What a tuned model answers for one batch, before export: `verify` holds the exported graph against it.
+
+        A strategy without this method can be fitted, but no pipeline can be run with it.
+
+        Args:
+            model: As `BaseModel.load` gives it.
+            inputs: One array a tensor of the preprocessor; all rows have one length, so nothing is padded.
+
+        Returns:
+            `logits float32 [n, k]`, and `embedding float32 [n, d]` where the model has one; in row order.
+
+        Raises:
+            PluginError: This strategy cannot run its models.
+        """
+        raise PluginError(
+            f"strategy {self.name!r} cannot run a tuned model of framework {self.framework!r}: "
+            "its class must have the method `outputs` of tuneloop.api.Strategy"
+        )
+
+    def features(self, model: Any, data: Dataset, tensors: tuple[Tensor, ...]) -> NDArray[Any]:  # noqa: ARG002
+        """The frozen backbone's output `float32 [n, d]`, for the baseline probe; see `TorchModel.features`.
+
+        Raises:
+            PluginError: This strategy's framework has no separate backbone.
+        """
+        raise PluginError(f"strategy {self.name!r} cannot read features of a frozen backbone")

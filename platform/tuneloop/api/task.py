@@ -1,0 +1,96 @@
+"""The contract of a problem."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import pydantic
+from numpy.typing import NDArray
+
+from tuneloop.api.plugin import Plugin
+from tuneloop.api.types import Answer, Arrays, Columns, Predictions
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+class Task(Plugin):
+    """The contract of a problem: columns in, and how raw outputs become answers. NumPy only: serving uses it.
+
+    ```python
+    from datasets import Dataset
+    from tuneloop.tasks import TextClassification
+
+    rows = Dataset.from_dict({"message": ["good day", "buongiorno"], "language": ["en", "it"]})
+    task = TextClassification.fit(Columns({"text": "message"}, target="language"), rows)
+    assert task.output_names == ("en", "it")
+    assert task.answers({"logits": np.array([[2.0, 0.0]])})[0]["label"] == "en"
+    ```
+
+    `tuneloop plugins new NAME --kind task` writes a whole class.
+
+    An instance holds what was learned from the training rows; `state()` is all of it, as JSON.
+    """
+
+    roles: ClassVar[Mapping[str, str]]
+    """Role of an input column to one sentence about it; empty: any columns (tables)."""
+    loss: ClassVar[Literal["cross_entropy", "mse"]]
+    """What training minimises over the `logits` output."""
+    default_metrics: ClassVar[tuple[str, ...]]
+    """Metrics reported where the project names none; the first is the one that picks the best checkpoint."""
+    AnswerModel: ClassVar[type[pydantic.BaseModel]]
+    """The pydantic model of one answer: the typed door's OpenAPI page shows it."""
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, columns: Columns, rows: Dataset, known: Sequence[str] = ()) -> Task:
+        """Learn labels or the target's scale from training rows.
+
+        Args:
+            columns: The roles of the columns.
+            rows: Training rows; the target column is present.
+            known: Labels of an earlier version; they keep their positions, new ones follow sorted.
+
+        Raises:
+            DataError: The target column does not fit the task.
+        """
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Everything needed to rebuild this instance, as plain JSON values."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Task:
+        """The inverse of `state`."""
+
+    @property
+    @abstractmethod
+    def output_names(self) -> tuple[str, ...]:
+        """One name a column of `logits`: the labels, or `("value",)`."""
+
+    @abstractmethod
+    def targets(self, values: Sequence[Any]) -> NDArray[Any]:
+        """Reference answers as the loss reads them: `int64 [n]` positions (unknown label: -1) or `float32 [n]`."""
+
+    @abstractmethod
+    def predictions(self, outputs: Arrays) -> Predictions:
+        """Model outputs as metrics read them. `outputs["logits"]` is `float32 [n, len(output_names)]`."""
+
+    @abstractmethod
+    def references(self, values: Sequence[Any]) -> NDArray[Any]:
+        """Reference answers as metrics read them, in the same unit as `predictions(...).values`."""
+
+    @abstractmethod
+    def answers(self, outputs: Arrays) -> list[Answer]:
+        """One JSON-ready answer a row; fields as in `AnswerModel`."""
+
+    @abstractmethod
+    def error(self, answer: Answer, truth: Any) -> float:
+        """How wrong an answer was, once its label is known: 0 or 1 for labels, the signed difference for values.
+
+        Raises:
+            RequestError: `truth` cannot be an answer of this task.
+        """

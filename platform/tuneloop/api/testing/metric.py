@@ -1,0 +1,132 @@
+"""The contract of metrics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tuneloop.api.metric import Metric
+from tuneloop.api.plugin import Plugin
+from tuneloop.api.testing.checks import works_or_refuses
+from tuneloop.api.testing.plugin import PluginContract
+from tuneloop.api.types import Predictions
+
+Case = tuple[Predictions, NDArray[Any]]
+KINDS = frozenset({"classification", "regression"})
+
+
+class MetricContract(PluginContract):
+    """Set `plugin`.
+
+    Attributes:
+        perfect_is_best: Whether right answers must score at least as well as wrong ones.
+    """
+
+    kind: ClassVar[type[Plugin]] = Metric
+    perfect_is_best: ClassVar[bool] = True
+
+    def test_direction_and_kinds(self) -> None:
+        """It says whether more is better, and on what it can be computed."""
+        assert isinstance(self.plugin.maximize, bool), f"maximize is {self.plugin.maximize!r}, not True or False"
+        assert self.plugin.kinds, "kinds is empty"
+        assert set(self.plugin.kinds) <= KINDS, f"kinds is {set(self.plugin.kinds)}; known: {sorted(KINDS)}"
+
+    def test_compute(self) -> None:
+        """One finite float, the same every time, and nothing that was handed in is changed."""
+        for predictions, references in self._cases():
+            kept = predictions.values.copy(), references.copy()
+            first, second = (self.create().compute(predictions, references) for _ in range(2))
+            assert isinstance(first, float), f"compute gave a {type(first).__name__}; give a float"
+            assert math.isfinite(first), f"compute gave {first}"
+            assert first == second, f"compute gave {first} and then {second} for equal input"
+            same = np.array_equal(kept[0], predictions.values) and np.array_equal(kept[1], references)
+            assert same, "compute changed the arrays it was given"
+
+    def test_order_of_rows_does_not_matter(self) -> None:
+        """Rows have no order."""
+        for predictions, references in self._cases():
+            turned = Predictions(
+                predictions.values[::-1].copy(),
+                None if predictions.scores is None else predictions.scores[::-1].copy(),
+                predictions.labels,
+            )
+            forward = self.create().compute(predictions, references)
+            backward = self.create().compute(turned, references[::-1].copy())
+            assert math.isclose(forward, backward, rel_tol=1e-5, abs_tol=1e-7), f"{forward}, reversed {backward}"
+
+    def test_right_answers_are_best(self) -> None:
+        """`maximize` says the truth: right answers score at least as well as wrong ones, and not the same."""
+        if not self.perfect_is_best:
+            return
+        for kind in sorted(self.plugin.kinds):
+            best, worst = (self.create().compute(*case(kind, right=right)) for right in (True, False))
+            better = best > worst if self.plugin.maximize else best < worst
+            assert better, f"maximize is {self.plugin.maximize}, but right answers give {best} and wrong ones {worst}"
+
+    def test_odd_rows(self) -> None:
+        """No rows, one row, one class only, unknown labels: a finite float, or a refusal in words."""
+        for kind in sorted(self.plugin.kinds):
+            predictions, references = case(kind, right=True)
+            for count in (0, 1):
+                self._sound(cut(predictions, count), references[:count], f"compute on {count} rows")
+            same = np.full_like(references, references[0])
+            self._sound(predictions, same, "compute on one class or value only")
+            if kind == "classification":
+                self._sound(predictions, np.full_like(references, -1), "compute on unknown labels (-1)")
+
+    def test_any_rows(self) -> None:
+        """Whatever the rows, a finite float comes out, or a refusal in words."""
+
+        @settings(max_examples=40, deadline=None, database=None, derandomize=True)
+        @given(st.sampled_from(sorted(self.plugin.kinds)), st.integers(1, 40), st.integers(0, 10_000))
+        def holds(kind: str, rows: int, seed: int) -> None:
+            self._sound(*drawn(kind, rows, seed), f"compute on {rows} random rows")
+
+        holds()
+
+    def _sound(self, predictions: Predictions, references: NDArray[Any], what: str) -> None:
+        value = works_or_refuses(lambda: self.create().compute(predictions, references), what)
+        assert value is None or math.isfinite(value), f"{what} gave {value}; raise a DataError instead"
+
+    def _cases(self) -> Iterator[Case]:
+        for kind in sorted(self.plugin.kinds):
+            yield case(kind, right=True)
+            yield case(kind, right=False)
+            yield drawn(kind, 50, 1)
+
+
+def case(kind: str, *, right: bool) -> Case:
+    """Twelve rows answered all right, or all wrong; sure of it in both cases."""
+    if kind == "regression":
+        truth = np.linspace(1, 6, 12, dtype=np.float32)
+        return Predictions(truth if right else truth[::-1] + 3), truth
+    labels = np.arange(12, dtype=np.int64) % 3
+    values = labels if right else (labels + 1) % 3
+    scores = np.full((12, 3), 0.02, dtype=np.float32)
+    scores[np.arange(12), values] = 0.96
+    return Predictions(values, scores, ("a", "b", "c")), labels
+
+
+def drawn(kind: str, rows: int, seed: int) -> Case:
+    """Random answers; for classification of four classes, some references unknown."""
+    random = np.random.default_rng(seed)
+    if kind == "regression":
+        truth = random.normal(size=rows).astype(np.float32)
+        return Predictions((truth + random.normal(size=rows)).astype(np.float32)), truth
+    weights = np.exp(random.normal(size=(rows, 4)))
+    scores = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return Predictions(scores.argmax(axis=1).astype(np.int64), scores, ("a", "b", "c", "d")), random.integers(
+        -1, 4, rows
+    )
+
+
+def cut(predictions: Predictions, count: int) -> Predictions:
+    """The first rows."""
+    scores = None if predictions.scores is None else predictions.scores[:count]
+    return Predictions(predictions.values[:count], scores, predictions.labels)

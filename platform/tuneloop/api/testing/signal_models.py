@@ -1,0 +1,87 @@
+"""Served models for which signals are made: columns, tensors, outputs and answers, without any weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tuneloop.api.signal import Signal
+from tuneloop.api.testing.examples import ROWS
+from tuneloop.api.types import Answer, Arrays, Column, Encoded, Row, SignalBatch, Tensor
+
+EMBEDDING = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """What `Signal.create` is told about a model, and rows it is asked.
+
+    Attributes:
+        columns: Input columns of a request.
+        tensors: Model inputs.
+        output_names: The labels, or `("value",)`.
+        rows: Requests.
+        embedding_size: Size of the `embedding` output; 0: none.
+    """
+
+    columns: tuple[Column, ...]
+    tensors: tuple[Tensor, ...]
+    output_names: tuple[str, ...]
+    rows: tuple[Row, ...]
+    embedding_size: int = 0
+
+    def signals(self, cls: type[Signal]) -> Sequence[Signal]:
+        """The signals of a class that fit this model."""
+        return list(cls.create(self.columns, self.tensors, self.output_names, self.embedding_size))
+
+    def batch(self, rows: Sequence[Row], positions: Sequence[int] | None = None) -> SignalBatch:
+        """These rows with the outputs and answers of their positions, each a group of its own length."""
+        places = list(range(len(rows))) if positions is None else list(positions)
+        logits = np.array([self._logits(place) for place in places], np.float32)
+        outputs: Arrays = {"logits": logits.reshape(len(places), len(self.output_names))}
+        if self.embedding_size:
+            embedding = [np.sin(np.arange(self.embedding_size) + place) for place in places]
+            outputs["embedding"] = np.array(embedding, np.float32).reshape(len(places), self.embedding_size)
+        groups = [self._encoded(number, place) for number, place in enumerate(places)]
+        return SignalBatch(list(rows), groups, outputs, [self._answer(row) for row in outputs["logits"]])
+
+    def _logits(self, place: int) -> list[float]:
+        return [float(np.cos(place + 2 * number)) for number in range(len(self.output_names))]
+
+    def _encoded(self, number: int, place: int) -> Encoded:
+        length = 3 + place % 4
+        sizes = {"batch": 1, "length": length}
+        inputs = {
+            tensor.name: np.ones([sizes[s] if isinstance(s, str) else s for s in tensor.shape], tensor.dtype)
+            for tensor in self.tensors
+        }
+        return Encoded((number,), inputs, length if any("length" in t.shape for t in self.tensors) else 0)
+
+    def _answer(self, logits: Any) -> Answer:
+        if self.output_names == ("value",):
+            return {"value": float(logits[0])}
+        weights = np.exp(logits.astype(np.float64))
+        scores = dict(zip(self.output_names, (weights / weights.sum()).tolist(), strict=True))
+        best = max(scores, key=scores.__getitem__)
+        return {"label": best, "confidence": scores[best], "scores": scores}
+
+
+_TABLE = (Column("size", "number"), Column("color", "category", ("red", "green", "blue")))
+_TABLE_TENSORS = (Tensor("numeric", "float32", ("batch", 1)), Tensor("categorical", "int64", ("batch", 1)))
+_TABLE_ROWS: tuple[Row, ...] = tuple({"size": row["size"], "color": row["color"]} for row in ROWS)
+
+MODELS: tuple[ServedModel, ...] = (
+    ServedModel(
+        (Column("text", "text"),),
+        (Tensor("input_ids", "int64", ("batch", "length")), Tensor("attention_mask", "int64", ("batch", "length"))),
+        ("en", "it"),
+        tuple({"text": row["text"]} for row in ROWS),
+        EMBEDDING,
+    ),
+    ServedModel(_TABLE, _TABLE_TENSORS, ("no", "yes", "perhaps"), _TABLE_ROWS),
+    ServedModel(_TABLE, _TABLE_TENSORS, ("value",), _TABLE_ROWS, EMBEDDING),
+)
+"""A text classifier, a table classifier without an embedding, a table regression."""

@@ -1,0 +1,157 @@
+"""`tabular`: numbers and categories to two tensors; missing and unseen values have places of their own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pydantic
+from numpy.typing import NDArray
+
+from tuneloop.api import Column, Columns, DataError, Encoded, Preprocessor, Row, Tensor
+from tuneloop.preprocessing.rows import category_text, check_columns, check_value
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_SETTINGS = "tabular.json"
+MISSING, UNSEEN, FIRST = 0, 1, 2
+"""Positions in a category's embedding: missing value, value not seen in training, first known value."""
+_MOST_CATEGORIES = 1000
+
+
+class NumberColumn(pydantic.BaseModel):
+    """A numeric column: a missing value becomes the mean, and a second input says that it was missing."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    mean: float
+    scale: float
+    missing: bool = pydantic.Field(description="Whether values were missing in training: then the second input exists.")
+
+
+class CategoryColumn(pydantic.BaseModel):
+    """A categorical column and the values known from training, most frequent first."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    values: tuple[str, ...]
+
+
+class TabularSettings(pydantic.BaseModel):
+    """Everything learned from the training rows."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    order: tuple[str, ...]
+    numbers: tuple[NumberColumn, ...]
+    categories: tuple[CategoryColumn, ...]
+
+
+class TabularPreprocessor(Preprocessor):
+    """Scales numbers, numbers categories.
+
+    `numeric float32 [batch, n]` holds the scaled numbers, then one 0/1 input for each column that had missing
+    values in training; `categorical int64 [batch, k]` holds positions (0 missing, 1 unseen).
+    """
+
+    name = "tabular"
+
+    def __init__(self, settings: TabularSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        kinds = {c.name: Column(c.name, "number") for c in settings.numbers}
+        kinds |= {c.name: Column(c.name, "category", c.values) for c in settings.categories}
+        self.columns = tuple(kinds[name] for name in settings.order)
+        self.cardinalities = tuple(len(c.values) + FIRST for c in settings.categories)
+        self._flags = [i for i, c in enumerate(settings.numbers) if c.missing]
+        self._mean = np.array([c.mean for c in settings.numbers])
+        self._scale = np.array([c.scale for c in settings.numbers])
+        self._positions = [{value: i + FIRST for i, value in enumerate(c.values)} for c in settings.categories]
+        width = len(settings.numbers) + len(self._flags)
+        tensors = []
+        if width:
+            tensors.append(Tensor("numeric", "float32", ("batch", width)))
+        if settings.categories:
+            tensors.append(Tensor("categorical", "int64", ("batch", len(settings.categories))))
+        self.tensors = tuple(tensors)
+
+    @classmethod
+    def fit(cls, options: Mapping[str, Any], columns: Columns, rows: Dataset) -> Self:  # noqa: ARG003
+        """Numbers where the rows hold numbers, categories elsewhere; scale and values from the rows."""
+        used = list(columns.inputs.values()) or [
+            name for name in rows.column_names if name not in (columns.target, columns.key)
+        ]
+        if not used:
+            raise DataError("the table has no input column besides the target and the key")
+        numbers, categories = [], []
+        for name in used:
+            values = rows[name][:] if name in rows.column_names else None
+            if values is None:
+                raise DataError(f"the table has no column {name!r}; it has: {', '.join(rows.column_names)}")
+            present = [value for value in values if value is not None and value == value]
+            if present and all(isinstance(v, int | float) and not isinstance(v, bool) for v in present):
+                numbers.append(_fit_number(name, present, missing=len(present) < len(values)))
+            else:
+                counts = Counter(category_text(value) for value in present)
+                ranked = sorted(counts, key=lambda value: (-counts[value], value))[:_MOST_CATEGORIES]
+                categories.append(CategoryColumn(name=name, values=tuple(ranked)))
+        return cls(TabularSettings(order=tuple(used), numbers=tuple(numbers), categories=tuple(categories)))
+
+    def check(self, rows: Sequence[Row]) -> list[Row]:
+        """Every column is there, numbers are finite, categories are texts; None is a missing value."""
+        checked: list[Row] = []
+        for position, row in enumerate(rows):
+            check_columns(row, self.columns, position)
+            checked.append({c.name: check_value(row[c.name], c, position) for c in self.columns})
+        return checked
+
+    def encode(self, rows: Sequence[Row]) -> list[Encoded]:
+        """One group: all rows have the same size."""
+        inputs: dict[str, NDArray[Any]] = {}
+        if self.settings.numbers:
+            inputs["numeric"] = self._numeric(rows)
+        if self.settings.categories:
+            inputs["categorical"] = np.array(
+                [
+                    [
+                        MISSING if row[c.name] is None else positions.get(row[c.name], UNSEEN)
+                        for c, positions in zip(self.settings.categories, self._positions, strict=True)
+                    ]
+                    for row in rows
+                ],
+                dtype=np.int64,
+            ).reshape(len(rows), len(self.settings.categories))
+        return [Encoded(tuple(range(len(rows))), inputs)]
+
+    def _numeric(self, rows: Sequence[Row]) -> NDArray[np.float32]:
+        names = [c.name for c in self.settings.numbers]
+        raw = np.array(
+            [[np.nan if row[name] is None else row[name] for name in names] for row in rows], dtype=np.float64
+        ).reshape(len(rows), len(names))
+        missing = np.isnan(raw)
+        scaled = np.where(missing, 0.0, (raw - self._mean) / self._scale)
+        # Values far outside the training range would overflow float32 inside the network.
+        joined = np.concatenate([np.clip(scaled, -1e6, 1e6), missing[:, self._flags]], axis=1)
+        return joined.astype(np.float32)
+
+    def save(self, folder: Path) -> None:
+        """Write the settings."""
+        (folder / _SETTINGS).write_text(self.settings.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The inverse of `save`."""
+        return cls(TabularSettings.model_validate_json((folder / _SETTINGS).read_bytes()))
+
+
+def _fit_number(name: str, values: Sequence[float], *, missing: bool) -> NumberColumn:
+    array = np.array(values, dtype=np.float64)
+    if not np.isfinite(array).all():
+        raise DataError(f"column {name!r} holds a number that is not finite")
+    return NumberColumn(name=name, mean=float(array.mean()), scale=float(array.std()) or 1.0, missing=missing)
