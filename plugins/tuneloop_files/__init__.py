@@ -1,0 +1,16 @@
+"""Data sources that read files: CSV, JSON lines, Parquet."""
+
+from __future__ import annotations
+
+from tuneloop.api import DataSource, hookimpl
+from tuneloop_files.csv import Csv
+from tuneloop_files.jsonl import Jsonl
+from tuneloop_files.parquet import Parquet
+
+TUNELOOP_API = ">=1,<2"
+
+
+@hookimpl
+def tuneloop_data_sources() -> list[type[DataSource]]:
+    """The data sources of this folder."""
+    return [Csv, Jsonl, Parquet]

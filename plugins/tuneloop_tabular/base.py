@@ -1,0 +1,100 @@
+"""Base model `tabular-mlp`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import pydantic
+
+from tuneloop.api import (
+    ArtifactError,
+    BaseModel,
+    MissingExtraError,
+    PluginError,
+    Preprocessor,
+    PreprocessorChoice,
+    Task,
+)
+
+_WEIGHTS = "model.safetensors"
+
+
+class TabularMlpOptions(pydantic.BaseModel):
+    """Options of base model `tabular-mlp`."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    hidden: tuple[Annotated[int, pydantic.Field(ge=1, le=4096)], ...] = pydantic.Field(
+        (128, 64), min_length=1, max_length=16, description="Sizes of the hidden layers, from the inputs up."
+    )
+    dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="Dropout after every hidden layer.")
+
+
+class TabularMlp(BaseModel):
+    """A multi-layer perceptron over scaled numbers and one embedding a categorical column."""
+
+    name = "tabular-mlp"
+    framework = "torch"
+    tasks = frozenset({"tabular-classification", "tabular-regression"})
+    warm_start = False
+    Options = TabularMlpOptions
+
+    options: TabularMlpOptions
+
+    def preprocessor(self, root: Path) -> PreprocessorChoice:  # noqa: ARG002
+        """The `tabular` preprocessor, fitted on the training rows."""
+        return PreprocessorChoice("tabular", {})
+
+    def build(self, root: Path, task: Task, preprocessor: Preprocessor) -> Any:  # noqa: ARG002
+        """A network with fresh weights, equal on every call.
+
+        Raises:
+            PluginError: The preprocessor makes no tensor this network reads.
+        """
+        try:
+            import torch
+
+            from tuneloop_tabular.network import TableNetwork
+        except ImportError as error:
+            raise MissingExtraError("base model 'tabular-mlp'", "torch", "train") from error
+        widths = {tensor.name: int(tensor.shape[1]) for tensor in preprocessor.tensors if len(tensor.shape) == 2}
+        cardinalities = tuple(getattr(preprocessor, "cardinalities", ()))
+        if not set(widths) & {"numeric", "categorical"}:
+            raise PluginError(
+                f"base model {self.name!r} reads the tensors 'numeric' and 'categorical'; preprocessor "
+                f"{preprocessor.name!r} makes: {', '.join(widths) or 'none'}"
+            )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return TableNetwork(
+                widths.get("numeric", 0),
+                cardinalities,
+                self.options.hidden,
+                len(task.output_names),
+                self.options.dropout,
+            ).eval()
+
+    def save(self, model: Any, task: Task, folder: Path) -> None:  # noqa: ARG002
+        """Write the weights; the sizes follow from options, task and preprocessor."""
+        from safetensors.torch import save_file
+
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}, folder / _WEIGHTS
+        )
+
+    def load(self, folder: Path, task: Task, preprocessor: Preprocessor) -> Any:
+        """The inverse of `save`, for a task with the same outputs.
+
+        Raises:
+            ArtifactError: The weights are absent, or belong to other sizes.
+        """
+        model = self.build(folder, task, preprocessor)
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            model.load_state_dict(load_file(folder / _WEIGHTS))
+        except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+            raise ArtifactError(f"{folder / _WEIGHTS} does not fit base model {self.name!r}: {error}") from error
+        return model

@@ -1,0 +1,72 @@
+"""Transform `text-clean`."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING, Any, Literal
+
+import pydantic
+
+from tuneloop.api import DataError, Transform
+from tuneloop_text.markup import strip_markup
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+class TextCleanOptions(pydantic.BaseModel):
+    """Options of transform `text-clean`."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    columns: tuple[str, ...] = pydantic.Field(min_length=1, description="The text columns to clean.")
+    unicode: Literal["NFC", "NFKC", "none"] = pydantic.Field("NFC", description="The Unicode normal form.")
+    strip_html: bool = pydantic.Field(
+        True, description="Remove HTML tags, and turn entities such as `&amp;` into text."
+    )
+    whitespace: bool = pydantic.Field(
+        True, description="Turn each run of white space into one space, none at the ends."
+    )
+    drop_empty: bool = pydantic.Field(False, description="Leave out rows of which nothing but blanks is left.")
+
+
+class TextClean(Transform):
+    """Unicode in one form, no markup, no stray white space."""
+
+    name = "text-clean"
+    Options = TextCleanOptions
+
+    options: TextCleanOptions
+
+    def apply(self, rows: Dataset) -> Dataset:
+        """Rows with clean text; missing values stay missing.
+
+        Raises:
+            DataError: A column is absent, or holds something else than text.
+        """
+        import pyarrow
+
+        absent = [name for name in self.options.columns if name not in rows.column_names]
+        if absent:
+            raise DataError(
+                f"text-clean: there is no column {', '.join(absent)}; there are: {', '.join(rows.column_names)}"
+            )
+        keep = [True] * len(rows)
+        for name in self.options.columns:
+            values = [self._clean(name, value) for value in rows[name]]
+            place = rows.column_names.index(name)
+            table = rows.with_format("arrow")[:].set_column(place, name, pyarrow.array(values, pyarrow.string()))
+            rows = type(rows)(table)
+            if self.options.drop_empty:
+                keep = [kept and value != "" for kept, value in zip(keep, values, strict=True)]
+        return rows if all(keep) else rows.select([row for row, kept in enumerate(keep) if kept])
+
+    def _clean(self, column: str, value: Any) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise DataError(f"text-clean: column {column!r} holds {value!r}, which is no text")
+        text = strip_markup(value) if self.options.strip_html else value
+        if self.options.unicode != "none":
+            text = unicodedata.normalize(self.options.unicode, text)
+        return " ".join(text.split()) if self.options.whitespace else text

@@ -1,0 +1,71 @@
+"""Train the head alone, on features of the frozen backbone that are computed once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from tuneloop.api import TrainingData
+from tuneloop_torch.features import FEATURES, cached_features, feature_tensor
+from tuneloop_torch.options import TrainOptions
+from tuneloop_torch.rows import Rows
+from tuneloop_torch.train import Progress, Stage, train
+
+
+class HeadOnly(nn.Module):
+    """A head that reads features as its one input."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, **inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+        """`logits [batch, outputs]` of `features [batch, width]`."""
+        return {"logits": self.head(inputs[FEATURES])}
+
+
+def train_head(
+    model: Any,
+    rows: Rows,
+    validation: Rows,
+    data: TrainingData,
+    options: TrainOptions,
+    folder: Path,
+    seed: int,
+    progress: Progress,
+    *,
+    epochs: int,
+) -> Stage:
+    """Train `model.head` in place; the backbone is run once over each row, in evaluation mode, and not changed."""
+    cached = {
+        part: cached_features(
+            model,
+            part_rows,
+            data.tensors,
+            options.eval_batch_size,
+            folder / f"{part}.npy",
+            options.precision,
+        )
+        for part, part_rows in (("train", rows), ("validation", validation))
+    }
+    model.to("cpu")
+    rate = options.head_learning_rate or options.learning_rate
+    stage = train(
+        HeadOnly(model.head),
+        cached["train"],
+        cached["validation"],
+        (feature_tensor(cached["train"]),),
+        data,
+        options,
+        folder / "head",
+        seed,
+        progress,
+        epochs=epochs,
+        learning_rate=rate,
+        head_learning_rate=rate,
+    )
+    model.eval()
+    return stage

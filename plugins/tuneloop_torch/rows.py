@@ -1,0 +1,80 @@
+"""Encoded rows in memory, as torch's DataLoader reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuneloop.api import PluginError, Tensor
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+LABELS, LENGTH = "labels", "length"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Columns by tensor name (one array a row, unpadded), labels `[n]` and lengths `int64 [n]`."""
+
+    columns: Mapping[str, Sequence[NDArray[Any]] | NDArray[Any]]
+    labels: NDArray[Any]
+    lengths: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        """One row: an array a tensor, and its label."""
+        return {**{name: values[row] for name, values in self.columns.items()}, LABELS: self.labels[row]}
+
+    def select(self, positions: NDArray[np.int64]) -> Rows:
+        """The rows at these positions, in this order."""
+        columns = {
+            name: values[positions] if isinstance(values, np.ndarray) else [values[row] for row in positions]
+            for name, values in self.columns.items()
+        }
+        return Rows(columns, self.labels[positions], self.lengths[positions])
+
+
+def read_rows(data: Dataset, tensors: Sequence[Tensor]) -> Rows:
+    """Bring an encoded data set into memory.
+
+    Raises:
+        PluginError: A tensor has no column.
+    """
+    absent = [tensor.name for tensor in tensors if tensor.name not in data.column_names]
+    if absent:
+        raise PluginError(f"the encoded rows lack {', '.join(absent)}; they have: {', '.join(data.column_names)}")
+    table = data.with_format("arrow")[:]
+    columns = {tensor.name: _arrays(table[tensor.name], tensor) for tensor in tensors}
+    count = len(data)
+    labels = np.array(table[LABELS].to_numpy()) if LABELS in data.column_names else np.zeros(count, np.int64)
+    lengths = table[LENGTH].to_numpy() if LENGTH in data.column_names else np.zeros(count, np.int64)
+    return Rows(columns, labels, lengths.astype(np.int64))
+
+
+def _arrays(column: Any, tensor: Tensor) -> Sequence[NDArray[Any]] | NDArray[Any]:
+    """One array a row; rows of a fixed size stay one array."""
+    import pyarrow
+
+    dtype = np.dtype(tensor.dtype)
+    joined = column.combine_chunks()
+    if isinstance(joined, pyarrow.ChunkedArray):
+        joined = pyarrow.concat_arrays(joined.chunks) if joined.num_chunks else pyarrow.array([], joined.type)
+    kind = joined.type
+    if len(tensor.shape) == 1:
+        return np.asarray(joined.to_numpy(zero_copy_only=False)).astype(dtype)
+    flat_list = pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind)
+    if len(tensor.shape) == 2 and flat_list:
+        values = joined.flatten().to_numpy(zero_copy_only=False).astype(dtype)
+        ends = np.cumsum(joined.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64))
+        if isinstance(tensor.shape[1], int):
+            fixed: NDArray[Any] = values.reshape(len(joined), tensor.shape[1])
+            return fixed
+        return list(np.split(values, ends[:-1])) if len(joined) else []
+    return [np.asarray(row, dtype=dtype) for row in joined.to_pylist()]

@@ -1,0 +1,131 @@
+"""Metrics of predicted classes and their probabilities.
+
+A reference of -1 is a label the model does not know: such a row is always answered wrong. Metrics of
+probabilities leave such rows out.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuneloop.api import DataError, Metric, Predictions
+from tuneloop_torchmetrics.functional import call
+
+
+class ClassificationMetric(Metric):
+    """A metric of class positions, given by a function of torchmetrics."""
+
+    maximize = True
+    kinds = frozenset({"classification"})
+    function: ClassVar[str]
+    average: ClassVar[Literal["none", "micro", "weighted"] | None] = None
+    """How classes are joined; `none`: the mean over the classes that the references hold."""
+
+    def compute(self, predictions: Predictions, references: NDArray[Any]) -> float:
+        """The value over all rows; unknown labels form a class of their own that is never predicted."""
+        classes = max(
+            len(predictions.labels), 1 + int(max(predictions.values.max(initial=0), references.max(initial=0)))
+        )
+        unknown = references < 0
+        truth = np.where(unknown, classes, references)
+        options: dict[str, Any] = {"num_classes": max(2, classes + bool(unknown.any()))}
+        if self.average is not None:
+            options["average"] = self.average
+        # Not the library's own "macro", which also counts a class that no row has once one answer falls on it: a
+        # model with new labels would be punished as if it had failed a whole class for a single slip.
+        present = np.unique(truth).astype(np.int64) if self.average == "none" else None
+        return call(self.name, "classification", self.function, predictions.values, truth, mean_of=present, **options)
+
+
+class Accuracy(ClassificationMetric):
+    """The share of right answers, 0 to 1."""
+
+    name, function, average = "accuracy", "multiclass_accuracy", "micro"
+
+
+class MacroF1(ClassificationMetric):
+    """The F1 of each class that the references hold, averaged: rare classes count as much as frequent ones."""
+
+    name, function, average = "macro_f1", "multiclass_f1_score", "none"
+
+
+class WeightedF1(ClassificationMetric):
+    """The F1 of each class, averaged by its share of the rows."""
+
+    name, function, average = "weighted_f1", "multiclass_f1_score", "weighted"
+
+
+class MacroPrecision(ClassificationMetric):
+    """The precision of each class that the references hold, averaged."""
+
+    name, function, average = "macro_precision", "multiclass_precision", "none"
+
+
+class MacroRecall(ClassificationMetric):
+    """The recall of each class that the references hold, averaged."""
+
+    name, function, average = "macro_recall", "multiclass_recall", "none"
+
+
+class MatthewsCorrelation(ClassificationMetric):
+    """The correlation of answers and truth, -1 to 1; 0 for guessing."""
+
+    name, function = "mcc", "multiclass_matthews_corrcoef"
+
+
+class ProbabilityMetric(Metric):
+    """A metric of class probabilities."""
+
+    kinds = frozenset({"classification"})
+
+    def known(self, predictions: Predictions, references: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Probabilities `float32 [n, classes]` and positions `int64 [n]` of the rows with a known label.
+
+        Raises:
+            DataError: There are no probabilities.
+        """
+        if predictions.scores is None:
+            raise DataError(f"metric {self.name!r} needs the probability of every class")
+        rows = references >= 0
+        return predictions.scores[rows], references[rows]
+
+
+class Auroc(ProbabilityMetric):
+    """How well probabilities rank rows of a class above the others, averaged over the classes present."""
+
+    name, maximize = "auroc", True
+
+    def compute(self, predictions: Predictions, references: NDArray[Any]) -> float:
+        """One against the rest for each class that some rows have and some have not."""
+        scores, truth = self.known(predictions, references)
+        present = [label for label in np.unique(truth).tolist() if 0 < (truth == label).sum() < len(truth)]
+        if not present:
+            raise DataError(f"metric {self.name!r} needs rows of at least two classes")
+        values = [
+            call(self.name, "classification", "binary_auroc", scores[:, label], (truth == label).astype(np.int64))
+            for label in present
+        ]
+        return float(np.mean(values))
+
+
+class CalibrationError(ProbabilityMetric):
+    """How far confidence and accuracy lie apart, averaged over 15 bins of confidence (ECE); 0 is best."""
+
+    name, maximize = "calibration_error", False
+
+    def compute(self, predictions: Predictions, references: NDArray[Any]) -> float:
+        """The expected calibration error."""
+        scores, truth = self.known(predictions, references)
+        return call(
+            self.name,
+            "classification",
+            "multiclass_calibration_error",
+            scores,
+            truth,
+            num_classes=scores.shape[1],
+            n_bins=15,
+            norm="l1",
+        )

@@ -1,0 +1,14 @@
+"""Base models from the `transformers` library: any encoder or decoder in a local folder or on the hub."""
+
+from __future__ import annotations
+
+from tuneloop.api import BaseModel, hookimpl
+from tuneloop_transformers.base import Transformers
+
+TUNELOOP_API = ">=1,<2"
+
+
+@hookimpl
+def tuneloop_base_models() -> list[type[BaseModel]]:
+    """The base models of this folder."""
+    return [Transformers]
