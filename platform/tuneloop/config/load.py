@@ -1,0 +1,139 @@
+"""Read a project file into a `Project`, or tell everything that is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from tuneloop.api import ConfigError
+from tuneloop.config.document import MAX_BYTES, Document, read_document
+from tuneloop.config.problems import KeyPath, Problem, dotted, quoted
+from tuneloop.config.project import (
+    Data,
+    Evaluate,
+    Export,
+    Gate,
+    Model,
+    Monitor,
+    Project,
+    Retrain,
+    Serve,
+    Split,
+    Tune,
+)
+from tuneloop.config.resolve import Resolver
+from tuneloop.config.shape import ProjectShape
+from tuneloop.plugins import PluginManager
+
+PROJECT_FILE = "tuneloop.yaml"
+
+
+def load_project(path: Path, plugins: PluginManager) -> Project:
+    """Read and check a project file.
+
+    Args:
+        path: The file, or the folder that holds `tuneloop.yaml`.
+        plugins: What the file's names and options are checked against.
+
+    Raises:
+        ConfigError: It cannot be read, or something in it is wrong; holds every problem with its line.
+    """
+    file = path / PROJECT_FILE if path.is_dir() else path
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise ConfigError([f"{file}: there is no such file; `tuneloop init` writes one"]) from error
+    except OSError as error:
+        raise ConfigError([f"{file}: this file cannot be read: {error.strerror or error}"]) from error
+    return parse_project(content, file, plugins)
+
+
+def parse_project(content: bytes, file: Path, plugins: PluginManager) -> Project:
+    """Check the bytes of a project file that stands, or would stand, at `file`; errors as in `load_project`."""
+    document = read_document(content)
+    if not isinstance(document.value, dict):
+        if not document.problems:
+            said = f"value {quoted(document.value)}: expected a mapping of keys to values, such as `name: my-project`"
+            document.problems.append(Problem(1, (), said))
+        raise _error(document.problems, file)
+    resolver = Resolver(document, plugins)
+    problems = [*document.problems, *_unless_known(resolver.problems, document)]
+    if problems or resolver.shape is None:
+        raise _error(problems, file)
+    return _project(resolver, resolver.shape, file, content)
+
+
+def _unless_known(problems: list[Problem], document: Document) -> list[Problem]:
+    """Leave out what follows from a value that could not be read."""
+    unread: set[KeyPath] = {problem.path for problem in document.problems}
+    return [problem for problem in problems if problem.path not in unread]
+
+
+def _error(problems: list[Problem], file: Path) -> ConfigError:
+    shown = _shown(file)
+    ordered = sorted(set(problems), key=lambda problem: (problem.line, dotted(problem.path), problem.text))
+    return ConfigError([problem.render(shown) for problem in ordered])
+
+
+def _shown(file: Path) -> str:
+    """The path as a terminal makes it clickable: relative where it is below the current folder."""
+    try:
+        return str(file.resolve().relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(file)
+
+
+def _project(resolver: Resolver, shape: ProjectShape, file: Path, content: bytes) -> Project:
+    split, gate, export, monitor, retrain = shape.data.split, shape.gate, shape.export, shape.monitor, shape.retrain
+    source, source_options = resolver.options("data")
+    base, base_options = resolver.options("model")
+    strategy, strategy_options = resolver.options("tune")
+    exporter, exporter_options = resolver.options("export")
+    return Project(
+        name=shape.name,
+        root=file.parent.resolve(),
+        task=shape.task,
+        data=Data(
+            source=source,
+            options=source_options,
+            columns=resolver.columns,
+            transforms=resolver.transforms,
+            split=Split(split.validation, split.test, split.golden, split.key, split.seed),
+        ),
+        model=Model(base, base_options),
+        tune=Tune(strategy, strategy_options, shape.tune.seed),
+        evaluate=Evaluate(resolver.metrics),
+        gate=Gate(
+            require=dict(gate.require),
+            champion_metric=gate.champion.metric if gate.champion else None,
+            champion_margin=gate.champion.margin if gate.champion else 0.01,
+        ),
+        export=Export(
+            format=exporter,
+            options=exporter_options,
+            quantize_mode=export.quantize.mode if export.quantize else None,
+            quantize_max_loss=export.quantize.max_loss if export.quantize else 0.005,
+            tolerance=export.tolerance,
+            max_changed=export.max_changed,
+        ),
+        serve=Serve(shape.serve.host, shape.serve.port, shape.serve.workers, shape.serve.threads),
+        monitor=Monitor(
+            window=monitor.window,
+            min_rows=monitor.min_rows,
+            psi=monitor.psi,
+            zscore=monitor.zscore,
+            min_labels=monitor.min_labels,
+            accuracy_drop=monitor.accuracy_drop,
+            exclude=tuple(monitor.exclude),
+        ),
+        retrain=Retrain(
+            on=tuple(dict.fromkeys(retrain.on)),
+            min_labels=retrain.min_labels,
+            cooldown=retrain.cooldown,
+            daily_budget=retrain.daily_budget,
+            port=retrain.port,
+        ),
+        source_sha256=hashlib.sha256(content).hexdigest(),
+        requires_plugins=tuple(shape.requires_plugins),
+    )

@@ -1,0 +1,89 @@
+"""The JSON schema of a project file, for editors, with the options of every loaded plugin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pydantic
+
+from tuneloop.config.shape import NAMED, ProjectShape, TransformShape
+from tuneloop.plugins import Kind, PluginManager
+
+_SECTION_KINDS: dict[str, Kind] = {
+    "data": "data source",
+    "model": "base model",
+    "tune": "strategy",
+    "export": "exporter",
+}
+
+
+def project_schema(plugins: PluginManager) -> dict[str, Any]:
+    """JSON schema, draft 2020-12, of `tuneloop.yaml`.
+
+    In a section that names a plugin, the plugin's options join the section's own keys by `if` and `then`.
+    """
+    schema = ProjectShape.model_json_schema()
+    definitions = schema["$defs"]
+    for section, kind in _SECTION_KINDS.items():
+        key, shape = NAMED[section]
+        _join_options(definitions, shape.__name__, key, kind, plugins)
+    definitions["TransformShape"] = TransformShape.model_json_schema()
+    _join_options(definitions, "TransformShape", "name", "transform", plugins)
+    names = list(plugins.names("transform"))
+    definitions["DataShape"]["properties"]["transforms"]["items"] = {
+        "anyOf": [{"type": "string", "enum": names} if names else {"type": "string"}, _ref("TransformShape")]
+    }
+    _name_choices(schema["properties"]["task"], plugins.names("task"))
+    metrics = plugins.names("metric")
+    if metrics:
+        listed = next(
+            part for part in definitions["EvaluateShape"]["properties"]["metrics"]["anyOf"] if "items" in part
+        )
+        listed["items"] = {"type": "string", "enum": list(metrics)}
+        definitions["ChampionShape"]["properties"]["metric"]["enum"] = list(metrics)
+        definitions["GateShape"]["properties"]["require"]["propertyNames"] = {"enum": list(metrics)}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "tuneloop.yaml",
+        "description": "A Tuneloop project.",
+    }
+
+
+def _join_options(definitions: dict[str, Any], target: str, key: str, kind: Kind, plugins: PluginManager) -> None:
+    """Add the options of every plugin of a kind to the definition of the section that names one."""
+    definition = definitions[target]
+    definition.pop("additionalProperties", None)
+    definition["unevaluatedProperties"] = False
+    _name_choices(definition["properties"][key], plugins.names(kind))
+    branches = []
+    for cls in plugins.classes(kind):
+        options = _options(definitions, kind, cls.name, cls.Options)
+        condition: dict[str, Any] = {"properties": {key: {"const": cls.name}}}
+        if "default" not in definition["properties"][key]:
+            condition["required"] = [key]
+        branches.append({"if": condition, "then": options})
+    if branches:
+        definition["allOf"] = branches
+
+
+def _options(definitions: dict[str, Any], kind: str, name: str, model: type[pydantic.BaseModel]) -> dict[str, Any]:
+    """One plugin's options; its nested definitions move up under names of their own."""
+    prefix = f"{kind.replace(' ', '-')}.{name}."
+    schema = model.model_json_schema(ref_template="#/$defs/" + prefix + "{model}")
+    for inner, definition in schema.pop("$defs", {}).items():
+        definitions[prefix + inner] = definition
+    open_ended = schema.get("additionalProperties") not in (None, False)
+    kept: dict[str, Any] = {part: schema[part] for part in ("properties", "required") if part in schema}
+    if open_ended:
+        kept["additionalProperties"] = True
+    return kept
+
+
+def _name_choices(field: dict[str, Any], names: tuple[str, ...]) -> None:
+    if names:
+        field["enum"] = list(names)
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/$defs/{name}"}
