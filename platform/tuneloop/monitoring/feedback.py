@@ -1,0 +1,137 @@
+"""Labels that come back: checked, stored, joined with their prediction, and counted exactly once.
+
+A counter cannot go down. A label that replaces an earlier one is counted as `corrected`, and the outcome counted first
+stays; the store holds the last label, which is the one retraining reads. For values, an answer counts as right if its
+absolute error is at most the reference's tolerance; the squared error is summed beside it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tuneloop.api import RequestError, Task
+from tuneloop.monitoring.metrics import CORRECT, CORRECTED, INVALID, WRONG, Metrics
+from tuneloop.monitoring.store import Labelled, Prediction, PredictionStore
+
+logger = logging.getLogger(__name__)
+
+LONGEST_ID = 100
+
+FeedbackStatus = Literal["new", "changed", "same", "orphaned", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackResult:
+    """What became of one label. `reason` is filled where it was refused.
+
+    `orphaned`: stored, and joined when its prediction arrives.
+    """
+
+    id: str
+    status: FeedbackStatus
+    reason: str = ""
+
+
+class Feedback:
+    """The labels of one model. Thread safe.
+
+    Args:
+        store: Where predictions are.
+        metrics: The collectors of this process.
+        model: The `model` label.
+        task: Judges answers.
+        tolerance: `Reference.tolerance` of the version served.
+        clock: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        store: PredictionStore,
+        metrics: Metrics,
+        model: str,
+        task: Task,
+        tolerance: float = 0.0,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store, self._metrics, self._model, self._clock = store, metrics, model, clock
+        self._judge = (task, tolerance)
+        metrics.labels_orphaned.labels(model)
+
+    def use(self, task: Task, tolerance: float) -> None:
+        """Judge from now on with another version's task."""
+        self._judge = (task, tolerance)
+
+    def add(self, items: Sequence[tuple[str, Any]]) -> list[FeedbackResult]:
+        """Take labels by prediction id. The same label again changes nothing; another one replaces the earlier.
+
+        Raises:
+            SQLAlchemyError: The store cannot be reached; nothing was taken, send them again.
+        """
+        known = self._store.predictions(id_ for id_, _ in items if _valid_id(id_))
+        reasons = [self._refusal(id_, label, known.get(id_)) for id_, label in items]
+        accepted = [item for item, reason in zip(items, reasons, strict=True) if not reason]
+        states = iter(self._store.add_labels(accepted))
+        results: list[FeedbackResult] = []
+        for (id_, _), reason in zip(items, reasons, strict=True):
+            if reason:
+                results.append(FeedbackResult(str(id_)[:LONGEST_ID], "refused", reason))
+                continue
+            state: FeedbackStatus = next(states)
+            if state == "new" and id_ not in known:
+                state = "orphaned"
+                self._metrics.labels_orphaned.labels(self._model).inc()
+            elif state == "changed" and (prediction := known.get(id_)) is not None:
+                self._metrics.labels.labels(self._model, prediction.version, CORRECTED).inc()
+            results.append(FeedbackResult(id_, state))
+        self.join([id_ for id_, _ in accepted])
+        return results
+
+    def join(self, ids: Sequence[str] | None = None) -> int:
+        """Count the labels whose prediction is there by now; each is counted once, by one worker.
+
+        Call it with the ids of predictions just written, and without ids when a server starts.
+
+        Returns:
+            How many were counted.
+        """
+        pairs = self._store.claim(self._model, ids)
+        for pair in pairs:
+            self._count(pair)
+        return len(pairs)
+
+    def _refusal(self, id_: Any, label: Any, prediction: Prediction | None) -> str:
+        if not _valid_id(id_):
+            return f"an id is a text of 1 to {LONGEST_ID} printable ASCII characters"
+        if label is None:
+            return "there is no label"
+        if prediction is None:
+            return ""
+        if prediction.model != self._model:
+            return f"this id is of another model than {self._model!r}"
+        try:
+            self._judge[0].error(prediction.answer, label)
+        except RequestError as error:
+            return error.reason
+        return ""
+
+    def _count(self, pair: Labelled) -> None:
+        task, tolerance = self._judge
+        one = (self._model, pair.prediction.version)
+        try:
+            error = task.error(pair.prediction.answer, pair.label)
+        except RequestError as refusal:
+            logger.warning("the label of prediction %r is not counted: %s", pair.prediction.id, refusal)
+            self._metrics.labels.labels(*one, INVALID).inc()
+            return
+        self._metrics.labels.labels(*one, CORRECT if abs(error) <= tolerance else WRONG).inc()
+        self._metrics.label_squared_error.labels(*one).inc(error * error)
+        self._metrics.label_delay_seconds.labels(*one).observe(max(0.0, pair.labelled - pair.prediction.time))
+
+
+def _valid_id(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isascii() and value.isprintable()

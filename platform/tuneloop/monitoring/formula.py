@@ -1,0 +1,68 @@
+"""The figures the alert rules compute, in NumPy: PSI and its z score, and the Wilson upper bound.
+
+Between two samples of one distribution, `PSI / (1/N + 1/M)` follows a chi-squared distribution with `bins - 1`
+degrees of freedom. The cube root (Wilson-Hilferty) makes it a z score: one threshold fits every N, M and bins.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+CONFIDENCE_Z = 1.96
+"""Of the two-sided 95 % interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far a window is from the reference.
+
+    Attributes:
+        psi: Population stability index.
+        zscore: How surprising it is where nothing changed.
+        rows: Values in the window.
+    """
+
+    psi: float
+    zscore: float
+    rows: float
+
+
+def drift(counts: NDArray[Any], ratios: NDArray[Any], reference_rows: float) -> Drift | None:
+    """Compare a window with its reference.
+
+    Args:
+        counts: Values in each bin of the window, `[bins]`; not necessarily whole.
+        ratios: Reference shares, `[bins]`, all above 0.
+        reference_rows: Rows behind the shares.
+
+    Returns:
+        None where the window is empty.
+    """
+    rows = float(counts.sum())
+    if not rows > 0:
+        return None
+    bins = len(counts)
+    shares = (counts + 0.5) / (rows + 0.5 * bins)
+    psi = float(((shares - ratios) * np.log(shares / ratios)).sum())
+    return Drift(psi=psi, zscore=zscore(psi, rows, reference_rows, bins - 1), rows=rows)
+
+
+def zscore(psi: float, rows: float, reference_rows: float, freedom: int) -> float:
+    """The z score of a PSI between samples of `rows` and `reference_rows`, with `freedom` degrees of freedom."""
+    chi2 = psi / (1 / rows + 1 / reference_rows)
+    spread = 2 / (9 * freedom)
+    return float(((chi2 / freedom) ** (1 / 3) - (1 - spread)) / math.sqrt(spread))
+
+
+def wilson_upper(right: float, total: float, z: float = CONFIDENCE_Z) -> float:
+    """The upper end of the Wilson interval of `right / total`; 1 where `total` is 0."""
+    if not total > 0:
+        return 1.0
+    share = right / total
+    root = math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
+    return (share + z**2 / (2 * total) + z * root) / (1 + z**2 / total)

@@ -1,0 +1,186 @@
+"""The one place that names metrics. Every collector is made once a process, on first use.
+
+`prometheus_client` decides at import whether it runs in multiprocess mode, from `PROMETHEUS_MULTIPROC_DIR`; BentoML
+sets that variable while it starts. So it is imported inside functions here, and modules that need a collector ask
+`metrics()` when they are used, never when they are imported.
+
+A label set cannot be removed in multiprocess mode. A retired version's gauges are set to 0 instead, and the rules
+read only gauges above 0.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuneloop.api import MissingExtraError
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Gauge, Histogram
+
+SIGNAL_OBSERVATIONS = "tuneloop_signal_observations_total"
+SIGNAL_REFERENCE_RATIO = "tuneloop_signal_reference_ratio"
+SIGNAL_REFERENCE_ROWS = "tuneloop_signal_reference_rows"
+LABELS = "tuneloop_labels_total"
+REFERENCE_SCORE = "tuneloop_reference_score_ratio"
+
+CORRECT, WRONG, CORRECTED, INVALID = "correct", "wrong", "corrected", "invalid"
+OUTCOMES = (CORRECT, WRONG, CORRECTED, INVALID)
+"""Values of `outcome` in `tuneloop_labels_total`; accuracy is `correct / (correct + wrong)`."""
+
+PREDICTION_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""Seconds."""
+DELAY_BUCKETS = (1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 259200.0, 604800.0, 2592000.0)
+"""Seconds: from one second to 30 days."""
+RUN_BUCKETS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 10800.0, 43200.0)
+"""Seconds: from ten seconds to half a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Every collector of this process. Field names are the metric names without `tuneloop_` and `_total`."""
+
+    signal_observations: Counter
+    signal_reference_ratio: Gauge
+    signal_reference_rows: Gauge
+    signal_failures: Counter
+    predictions: Counter
+    prediction_seconds: Histogram
+    requests_refused: Counter
+    labels: Counter
+    label_squared_error: Counter
+    label_delay_seconds: Histogram
+    labels_orphaned: Counter
+    reference_score_ratio: Gauge
+    store_dropped_rows: Counter
+    store_errors: Counter
+    live_version: Gauge
+    swaps: Counter
+    channel_refusals: Counter
+
+
+@functools.cache
+def metrics() -> Metrics:
+    """The collectors of this process, registered in the default registry.
+
+    Raises:
+        MissingExtraError: `prometheus_client` is not installed.
+    """
+    try:
+        from prometheus_client import Counter, Gauge, Histogram
+    except ImportError as error:
+        raise MissingExtraError("counting", "prometheus_client", "serve") from error
+
+    one = ["model", "version"]
+    each_bin = [*one, "signal", "bin"]
+    return Metrics(
+        signal_observations=Counter(SIGNAL_OBSERVATIONS, "Values of a signal seen in a bin.", each_bin),
+        signal_reference_ratio=Gauge(
+            SIGNAL_REFERENCE_RATIO,
+            "Share of a signal's bin in the reference; 0: retired.",
+            each_bin,
+            multiprocess_mode="livemax",
+        ),
+        signal_reference_rows=Gauge(
+            SIGNAL_REFERENCE_ROWS, "Rows behind the reference; 0: retired.", one, multiprocess_mode="livemax"
+        ),
+        signal_failures=Counter(
+            "tuneloop_signal_failures_total", "Signals that raised and were switched off.", [*one, "signal"]
+        ),
+        predictions=Counter("tuneloop_predictions_total", "Rows answered.", one),
+        prediction_seconds=Histogram(
+            "tuneloop_prediction_seconds", "Seconds from a request to its answer.", one, buckets=PREDICTION_BUCKETS
+        ),
+        requests_refused=Counter("tuneloop_requests_refused_total", "Requests refused.", ["model", "reason"]),
+        labels=Counter(LABELS, "Labels joined with their prediction, by outcome.", [*one, "outcome"]),
+        label_squared_error=Counter(
+            "tuneloop_label_squared_error_total", "Sum of squared errors of the labels counted.", one
+        ),
+        label_delay_seconds=Histogram(
+            "tuneloop_label_delay_seconds", "Seconds from a prediction to its label.", one, buckets=DELAY_BUCKETS
+        ),
+        labels_orphaned=Counter(
+            "tuneloop_labels_orphaned_total", "Labels that arrived before their prediction was stored.", ["model"]
+        ),
+        reference_score_ratio=Gauge(
+            REFERENCE_SCORE, "Share of right answers on the holdout; 0: retired.", one, multiprocess_mode="livemax"
+        ),
+        store_dropped_rows=Counter(
+            "tuneloop_store_dropped_rows_total", "Predictions that never reached the store.", ["model"]
+        ),
+        store_errors=Counter("tuneloop_store_errors_total", "Failed writes to the store.", ["model"]),
+        live_version=Gauge(
+            "tuneloop_live_version",
+            "Workers that answer with this version.",
+            [*one, "sha256"],
+            multiprocess_mode="livesum",
+        ),
+        swaps=Counter("tuneloop_swaps_total", "Changes of the version served.", ["model"]),
+        channel_refusals=Counter(
+            "tuneloop_channel_refusals_total", "Versions the channel named that were not taken.", ["model", "reason"]
+        ),
+    )
+
+
+def forget_dead_workers(folder: Path | None = None) -> tuple[int, ...]:
+    """Drop the live gauges of workers that were killed before they could do so themselves.
+
+    Args:
+        folder: The multiprocess folder; by default `PROMETHEUS_MULTIPROC_DIR`. Nothing happens where there is none.
+
+    Returns:
+        The process ids whose gauges were dropped.
+    """
+    place = folder or Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
+    if place == Path() or not place.is_dir():
+        return ()
+    from prometheus_client import multiprocess
+
+    found = {int(path.stem.rpartition("_")[2]) for path in place.glob("gauge_live*_*.db")}
+    dead = tuple(sorted(pid for pid in found if not _alive(pid)))
+    for pid in dead:
+        multiprocess.mark_process_dead(pid, str(place))  # type: ignore[no-untyped-call]
+    return dead
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class LoopMetrics:
+    """The collectors of `tuneloop loop`: alerts by what was decided, runs by how they ended, and their seconds."""
+
+    alerts: Counter
+    runs: Counter
+    run_seconds: Histogram
+
+
+@functools.cache
+def loop_metrics() -> LoopMetrics:
+    """The collectors of the loop's process, registered in the default registry.
+
+    Raises:
+        MissingExtraError: `prometheus_client` is not installed.
+    """
+    try:
+        from prometheus_client import Counter, Histogram
+    except ImportError as error:
+        raise MissingExtraError("counting", "prometheus_client", "serve") from error
+
+    return LoopMetrics(
+        alerts=Counter("tuneloop_loop_alerts_total", "Alerts received, by what was decided.", ["alert", "decision"]),
+        runs=Counter("tuneloop_loop_runs_total", "Retrainings ended, by outcome.", ["outcome"]),
+        run_seconds=Histogram(
+            "tuneloop_loop_run_seconds", "Seconds from the decision for a run to its end.", buckets=RUN_BUCKETS
+        ),
+    )
