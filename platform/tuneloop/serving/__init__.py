@@ -1,0 +1,1 @@
+"""Serving: one predictor, one engine, two doors. Knows artifacts, not projects."""

@@ -1,0 +1,116 @@
+"""The predictor: checked rows to answers through ONNX Runtime; the same for verification, online and batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from tuneloop.api import (
+    Answer,
+    Arrays,
+    ArtifactError,
+    Encoded,
+    MissingExtraError,
+    Preprocessor,
+    Row,
+    Task,
+    scatter,
+)
+from tuneloop.artifact import PREPROCESSOR, Artifact
+
+if TYPE_CHECKING:
+    from tuneloop.plugins import PluginManager
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One call's rows (checked), their encoding, the model's outputs in row order, and the answers."""
+
+    rows: Sequence[Row]
+    encoded: Sequence[Encoded]
+    outputs: Arrays
+    answers: list[Answer]
+
+
+class Predictor:
+    """A loaded model. Thread-safe: ONNX Runtime sessions may be shared between threads."""
+
+    def __init__(
+        self,
+        model: Path,
+        task: Task,
+        preprocessor: Preprocessor,
+        *,
+        threads: int = 1,
+        providers: Sequence[str] | None = None,
+    ) -> None:
+        """Load the graph.
+
+        Args:
+            model: The ONNX file.
+            task: Makes answers from outputs.
+            preprocessor: Makes inputs from rows.
+            threads: Threads inside one call (ONNX Runtime's `intra_op`).
+            providers: ONNX Runtime's execution providers; by default CPU.
+
+        Raises:
+            ArtifactError: ONNX Runtime cannot load the graph.
+        """
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise MissingExtraError("the predictor", "onnxruntime", "cpu") from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Spinning threads hold a core while they wait: on a shared machine that costs more than it gains.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(model), options, providers=list(providers or ("CPUExecutionProvider",))
+            )
+        except Exception as error:
+            raise ArtifactError(f"ONNX Runtime {onnxruntime.__version__} cannot load {model}: {error}") from error
+        self.task, self.preprocessor = task, preprocessor
+        self.input_names = tuple(item.name for item in self._session.get_inputs())
+        self.output_names = tuple(item.name for item in self._session.get_outputs())
+
+    @classmethod
+    def open(
+        cls,
+        artifact: Artifact,
+        plugins: PluginManager,
+        *,
+        threads: int = 1,
+        providers: Sequence[str] | None = None,
+    ) -> Self:
+        """The predictor of an artifact, with the task and the preprocessor its manifest names."""
+        manifest = artifact.manifest
+        task = plugins.get("task", manifest.task.name).from_state(manifest.task.state)
+        preprocessor = plugins.get("preprocessor", manifest.preprocessor).load(artifact.folder / PREPROCESSOR)
+        return cls(artifact.model, task, preprocessor, threads=threads, providers=providers)
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """One call of the graph: named inputs to named outputs, first axis the batch."""
+        feed = {name: inputs[name] for name in self.input_names}
+        return dict(zip(self.output_names, self._session.run(None, feed), strict=True))
+
+    def outputs(self, encoded: Sequence[Encoded], rows: int) -> Arrays:
+        """Run every group and put the outputs back into row order."""
+        if len(encoded) == 1 and len(encoded[0].rows) == rows:
+            return self.run(encoded[0].inputs)
+        return scatter([(group.rows, self.run(group.inputs)) for group in encoded], rows)
+
+    def predict(self, rows: Sequence[Row]) -> Prediction:
+        """Check, encode, run and answer.
+
+        Raises:
+            RequestError: A row is refused; names row and field.
+        """
+        checked = self.preprocessor.check(rows)
+        encoded = self.preprocessor.encode(checked)
+        outputs = self.outputs(encoded, len(checked))
+        return Prediction(checked, encoded, outputs, self.task.answers(outputs))
