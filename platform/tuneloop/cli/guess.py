@@ -1,0 +1,149 @@
+"""Guess from a few rows of a file what its columns mean."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tuneloop.api import MissingExtraError, TuneloopError
+from tuneloop.plugins import nearest
+
+SAMPLE_ROWS = 200
+TARGET_NAMES = ("label", "target", "class", "category", "y", "answer", "intent", "sentiment", "language", "outcome")
+TEXT_NAMES = ("text", "message", "sentence", "content", "body", "review", "comment", "utterance", "question", "title")
+KEY_NAMES = ("id", "key", "uuid", "guid", "row_id", "index")
+FEW_CLASSES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a file seems to hold: task, answer column, text column (texts only), and key column."""
+
+    task: str
+    target: str
+    text: str | None
+    key: str | None
+
+
+def read_sample(path: Path, source: str) -> list[dict[str, Any]]:
+    """The first rows of a file.
+
+    Raises:
+        TuneloopError: It cannot be read, or holds no rows with columns.
+    """
+    try:
+        rows = _READERS[source](path)
+    except FileNotFoundError as error:
+        raise TuneloopError(f"{path}: there is no such file") from error
+    except OSError as error:
+        raise TuneloopError(f"{path}: this file cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, csv.Error, ValueError) as error:
+        raise TuneloopError(f"{path}: this is not {source}: {error}") from error
+    if not rows or not all(isinstance(row, dict) and row for row in rows):
+        raise TuneloopError(f"{path}: no rows with named columns were found")
+    return rows
+
+
+def guess_columns(
+    rows: Sequence[dict[str, Any]], path: Path, *, task: str | None, text: str | None, target: str | None
+) -> Guess:
+    """The roles of the columns; what the caller gives is kept.
+
+    Raises:
+        TuneloopError: A column that was given is not there, or too few columns are.
+    """
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    for given in filter(None, (text, target)):
+        if given not in columns:
+            raise TuneloopError(f"{path} has no column {given!r}.{nearest(given, columns)} Known: {', '.join(columns)}")
+    if len(columns) < 2:
+        raise TuneloopError(f"{path} has one column, {columns[0]!r}: an input and an answer are needed")
+    key = _by_name(columns, KEY_NAMES, excluded=(text, target))
+    answer = target or _by_name(columns, TARGET_NAMES, excluded=(key, text)) or _last(columns, (key, text))
+    texts = [column for column in columns if column not in (answer, key) and _is_text(_values(rows, column))]
+    chosen = task or _task(text, texts, columns, answer, key, _values(rows, answer))
+    if chosen != "text-classification":
+        return Guess(chosen, answer, None, key)
+    others = [column for column in columns if column not in (answer, key)] or columns
+    found = text or _by_name(texts or others, TEXT_NAMES) or max(others, key=lambda c: _length(_values(rows, c)))
+    return Guess(chosen, answer, found, key)
+
+
+def _task(
+    text: str | None, texts: list[str], columns: list[str], answer: str, key: str | None, values: list[Any]
+) -> str:
+    inputs = [column for column in columns if column not in (answer, key)]
+    if text is not None or (texts and len(inputs) <= 2):
+        return "text-classification"
+    numbers = [number for number in map(_number, values) if number is not None]
+    measured = len(numbers) == len(values) and len(set(numbers)) > FEW_CLASSES
+    return "tabular-regression" if measured else "tabular-classification"
+
+
+def _read_csv(path: Path) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        head = file.read(65536)
+        file.seek(0)
+        try:
+            dialect: Any = csv.Sniffer().sniff(head, delimiters=",;\t|")
+        except csv.Error:
+            dialect = csv.excel
+        rows = csv.DictReader(file, dialect=dialect)
+        return [{k: v for k, v in row.items() if k} for row in itertools.islice(rows, SAMPLE_ROWS)]
+
+
+def _read_jsonl(path: Path) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8-sig") as file:
+        return [json.loads(line) for line in itertools.islice(filter(str.strip, file), SAMPLE_ROWS)]
+
+
+def _read_parquet(path: Path) -> list[dict[str, Any]]:
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingExtraError("reading Parquet", "pyarrow", "train") from error
+    path.stat()
+    batches = pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=SAMPLE_ROWS)
+    rows: list[dict[str, Any]] = next(iter(batches)).to_pylist()
+    return rows
+
+
+_READERS = {"csv": _read_csv, "jsonl": _read_jsonl, "parquet": _read_parquet}
+
+
+def _by_name(columns: Sequence[str], names: Sequence[str], excluded: Sequence[str | None] = ()) -> str | None:
+    folded = {column.lower(): column for column in columns if column not in excluded}
+    return next((folded[name] for name in names if name in folded), None)
+
+
+def _last(columns: Sequence[str], excluded: Sequence[str | None]) -> str:
+    return [column for column in columns if column not in excluded][-1]
+
+
+def _values(rows: Sequence[dict[str, Any]], column: str) -> list[Any]:
+    return [value for row in rows if (value := row.get(column)) not in (None, "")]
+
+
+def _is_text(values: list[Any]) -> bool:
+    """Sentences rather than categories: several words on average, and hardly any value twice."""
+    texts = [value for value in values if isinstance(value, str) and _number(value) is None]
+    if not texts or len(texts) < len(values) / 2:
+        return False
+    words = sum(len(text.split()) for text in texts) / len(texts)
+    return words >= 3 and len(set(texts)) > len(texts) / 2
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _length(values: list[Any]) -> float:
+    return sum(len(str(value)) for value in values) / max(len(values), 1)

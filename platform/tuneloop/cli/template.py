@@ -1,0 +1,142 @@
+"""The tuneloop.yaml that `tuneloop init` writes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from tuneloop.cli.guess import Guess
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What a task's file says where no data was given."""
+
+    source: str
+    target: str
+    text: str | None
+    key: str | None
+    model: str
+    tune: str
+    metrics: str
+    gate: str
+
+
+TASKS: dict[str, Stock] = {
+    "text-classification": Stock(
+        source="jsonl",
+        target="label",
+        text="text",
+        key="id",
+        model="""\
+  base: transformers
+  checkpoint: sentence-transformers/all-MiniLM-L6-v2\t# a local folder, or a name on the Hugging Face hub""",
+        tune="""\
+  strategy: gradual-unfreezing\t# or full, feature-extraction: `tuneloop plugins show tuneloop_strategies`
+  epochs: 4
+  learning_rate: 3.0e-4
+  early_stopping: {metric: macro_f1, patience: 2}""",
+        metrics="[macro_f1, accuracy]",
+        gate="""\
+  require: {macro_f1: 0.8}\t# a version below this is refused
+  champion: {metric: macro_f1, margin: 0.01}\t# nor may it be this much worse than what serves now""",
+    ),
+    "tabular-classification": Stock(
+        source="csv",
+        target="target",
+        text=None,
+        key=None,
+        model="  base: tabular-mlp",
+        tune="""\
+  strategy: full
+  epochs: 30
+  learning_rate: 1.0e-3
+  early_stopping: {metric: macro_f1, patience: 5}""",
+        metrics="[macro_f1, accuracy]",
+        gate="""\
+  require: {macro_f1: 0.7}\t# a version below this is refused
+  champion: {metric: macro_f1, margin: 0.01}\t# nor may it be this much worse than what serves now""",
+    ),
+    "tabular-regression": Stock(
+        source="csv",
+        target="target",
+        text=None,
+        key=None,
+        model="  base: tabular-mlp",
+        tune="""\
+  strategy: full
+  epochs: 30
+  learning_rate: 1.0e-3
+  early_stopping: {metric: rmse, patience: 5}""",
+        metrics="[rmse, mae, r2]",
+        gate="""\
+  # require: {rmse: 1.0}\t# for an error: a version above this is refused
+  champion: {metric: rmse, margin: 0.05}\t# nor may it be this much worse than what serves now""",
+    ),
+}
+
+
+def render(*, name: str, source: str, path: str, guess: Guess) -> str:
+    """The text of the file: every value a user would want to change, and a word about each."""
+    stock = TASKS[guess.task]
+    if guess.text is not None:
+        columns = f"{{text: {_scalar(guess.text)}, label: {_scalar(guess.target)}}}"
+        note = "role: column"
+    else:
+        columns = f"{{target: {_scalar(guess.target)}}}"
+        note = "inputs: [a, b] would choose; otherwise every other column is one"
+    key = f", key: {_scalar(guess.key)}" if guess.key is not None else ""
+    return _align(f"""\
+# A Tuneloop project. `tuneloop run` tunes, checks and registers a model; `tuneloop serve` serves it.
+# Editors complete and check it after `tuneloop schema > tuneloop.schema.json`, with this as a line of its own:
+#   # yaml-language-server: $schema=tuneloop.schema.json
+
+name: {name}
+task: {guess.task}
+
+data:
+  source: {source}
+  path: {_scalar(path)}\t# relative to this file
+  columns: {columns}\t# {note}
+  # Shares that are held back; the golden rows are never trained on, also not in a retraining.
+  split: {{validation: 0.1, test: 0.1, golden: 0.1{key}}}
+
+model:
+{stock.model}
+
+tune:
+{stock.tune}
+
+evaluate:
+  metrics: {stock.metrics}\t# the first one counts where one has to
+
+gate:
+{stock.gate}
+
+export:
+  format: onnx
+  quantize: {{mode: int8-dynamic, max_loss: 0.005}}\t# kept only if no more than this is lost
+
+serve: {{port: 3000, workers: 1, threads: 2}}
+
+monitor: {{window: 1h}}\t# drift is looked for in the traffic of this long
+
+retrain:
+  on: [drift, accuracy]\t# [] switches it off
+  min_labels: 200
+  cooldown: 6h
+""")
+
+
+def _align(text: str) -> str:
+    """Put the comments that follow a tab into one column where the values leave room."""
+    lines = (line.partition("\t") for line in text.splitlines())
+    return "\n".join(f"{code:<52}  {note}" if note else code for code, _, note in lines) + "\n"
+
+
+def _scalar(text: str) -> str:
+    """A text as YAML, in quotes unless it is plainly a name. JSON strings are YAML strings."""
+    plain = text.replace("_", "").replace("-", "").replace("/", "").replace(".", "")
+    words = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+    simple = plain.isascii() and plain.isalnum() and text[0].isalpha() and text.lower() not in words
+    return text if simple else json.dumps(text, ensure_ascii=False)

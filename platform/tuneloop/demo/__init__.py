@@ -1,0 +1,1 @@
+"""`tuneloop demo`: the whole loop on real text, on this machine, in minutes."""

@@ -1,0 +1,136 @@
+"""The loop's decisions at work: an alert is judged, counted, told to observers, and its run begins."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tuneloop.api import AlertEvent, RunError, ServingError
+from tuneloop.loop.decisions import Decision, Decisions, Incoming
+from tuneloop.loop.evidence import EvidenceReader
+from tuneloop.loop.policy import BY_HAND, TRIGGERS, History, Limits, Subject, Verdict, decide
+from tuneloop.loop.records import AlertRecord, LoopRun
+from tuneloop.monitoring.metrics import LoopMetrics
+from tuneloop.pipeline import channel_path
+from tuneloop.pipeline.records import read_status, run_folder
+from tuneloop.serving.channel import read_channel
+
+if TYPE_CHECKING:
+    from tuneloop.config import Project
+    from tuneloop.plugins import PluginManager
+
+logger = logging.getLogger(__name__)
+
+_STATUS_ROWS = 20
+_DEAD = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+
+
+@dataclass(frozen=True)
+class Brain:
+    """What the receiver and the clockwork of the loop share. Thread safe.
+
+    Attributes:
+        project: The project.
+        plugins: Observers among them are told of every decision that changed.
+        decisions: The durable record.
+        evidence: Labelled rows.
+        metrics: Counters.
+        begin: Starts the durable workflow of a run, given its id; gives the workflow's status.
+        clock: Unix seconds.
+    """
+
+    project: Project
+    plugins: PluginManager
+    decisions: Decisions
+    evidence: EvidenceReader
+    metrics: LoopMetrics
+    begin: Callable[[str], str]
+    clock: Callable[[], float]
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, incoming: Incoming) -> Decision:
+        """Record one alert and decide on it; an accepted one's run begins."""
+        with self._one_at_a_time:
+            decision = self.decisions.take(incoming, self._judge)
+        repeated = not decision.changed and decision.record.outcome == "accepted"
+        self._count(incoming.alert, "repeated" if repeated else decision.record.reason)
+        self._follow(decision)
+        return decision
+
+    def ask(self, who: str) -> Decision:
+        """Decide on a run that a person asks for: all limits but the cooldown hold, and a refusal is final."""
+        now = self.clock()
+        moment = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
+        summary = f"asked for by {who}"
+        key = f"hand-{secrets.token_hex(8)}"
+        return self.take(Incoming(BY_HAND, self.project.name, "", "", key, moment, summary, firing=True))
+
+    def tick(self) -> None:
+        """Decide anew on alerts that still fire, and see that the unfinished run is at work."""
+        with self._one_at_a_time:
+            changed = self.decisions.again(self._judge)
+        for decision in changed:
+            self._count(decision.record.alert, decision.record.reason)
+            self._follow(decision)
+        self.continue_run()
+
+    def continue_run(self) -> None:
+        """Begin the run that was accepted and not begun; end the record of one whose workflow is dead."""
+        run = self.decisions.unfinished()
+        if run is None:
+            return
+        status = self.begin(run.run)
+        if status in _DEAD and self.decisions.unfinished() == run:
+            self.decisions.finish(run.run, "failed", f"its workflow ended ({status}) without a result", None)
+
+    def status(self) -> dict[str, Any]:
+        """What the loop is about, as JSON values."""
+        run = self.decisions.unfinished()
+        running = None
+        if run is not None:
+            found = read_status(run_folder(self.project.state, run.run))
+            running = {**as_json(run), "state": found.state, "step": found.step}
+        return {
+            "model": self.project.name,
+            "champion": self.champion(),
+            "running": running,
+            "runs": [as_json(record) for record in self.decisions.recent_runs(_STATUS_ROWS)],
+            "decisions": [as_json(record) for record in self.decisions.recent_alerts(_STATUS_ROWS)],
+        }
+
+    def champion(self) -> str | None:
+        """The version in the channel; None where there is no channel."""
+        try:
+            return read_channel(str(channel_path(self.project))).champion.version
+        except ServingError:
+            return None
+
+    def _judge(self, subject: Subject, history: History, since: float) -> Verdict:
+        limits = Limits.of(self.project.name, self.project.retrain)
+        return decide(subject, limits, history, lambda: self.evidence.read(since), self.champion(), self.clock())
+
+    def _follow(self, decision: Decision) -> None:
+        record = decision.record
+        if decision.changed:
+            event = AlertEvent(record.of_model, record.alert, record.fingerprint, record.started, str(record.reason))
+            self.plugins.notify("tuneloop_drift_alert", event)
+        if decision.changed and record.run is not None:
+            try:
+                self.begin(record.run)
+            except RunError:
+                # It is on record, so the next tick begins it.
+                logger.exception("run %s was accepted and could not be started yet", record.run)
+
+    def _count(self, alert: str, decision: str) -> None:
+        known = alert if alert in TRIGGERS or alert == BY_HAND else "other"
+        self.metrics.alerts.labels(known, str(decision)).inc()
+
+
+def as_json(record: AlertRecord | LoopRun) -> dict[str, Any]:
+    """The fields of a record as JSON values."""
+    return {name: getattr(record, name) for name in type(record).__slots__}

@@ -1,0 +1,96 @@
+"""The labelled rows a run would learn from: how many, whether they can be learned from, and their snapshot."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from tuneloop.api import RunError
+from tuneloop.artifact import write_atomic
+from tuneloop.loop.policy import Evidence
+from tuneloop.monitoring.store import Counts, Labelled, PredictionStore
+
+MOST_CONFLICTS = 0.5
+"""Share of repeated rows that may carry different labels: more is not a hard problem, it is a broken source."""
+MOST_ROWS = 200_000
+"""Rows of a snapshot; of more, the newest."""
+
+
+class EvidenceReader:
+    """Reads the prediction store for the policy. The rows themselves are read only when their number changed.
+
+    Args:
+        store: Where predictions and labels are; None: there is no store, and so no evidence.
+        model: Whose.
+    """
+
+    def __init__(self, store: PredictionStore | None, model: str) -> None:
+        self._store, self._model = store, model
+        self._judged: tuple[tuple[float, Counts], str] | None = None
+
+    def read(self, since: float) -> Evidence:
+        """What there is of predictions made at or after this Unix second.
+
+        Raises:
+            SQLAlchemyError: The store cannot be reached.
+        """
+        store = self._store
+        if store is None:
+            return Evidence(0, 0)
+        counts = store.counts(self._model, since)
+
+        def judged() -> str:
+            key = (since, counts)
+            if self._judged is None or self._judged[0] != key:
+                self._judged = (key, fault(store.labelled_rows(self._model, since, MOST_ROWS)))
+            return self._judged[1]
+
+        return Evidence(counts.predictions, counts.labelled, judged)
+
+    def snapshot(self, path: Path) -> int:
+        """Freeze all labelled rows as JSON lines of `key`, `row` and `label`; a snapshot that is there stays.
+
+        Rows that an earlier champion learned from are in it: a run begins from the project's data, which lacks them.
+
+        Returns:
+            The number of rows.
+
+        Raises:
+            RunError: There is no prediction store.
+        """
+        if path.exists():
+            with path.open("rb") as stream:
+                return sum(1 for _ in stream)
+        if self._store is None:
+            raise RunError("there is no prediction store, so there are no labelled rows; serve with a store")
+        rows = self._store.labelled_rows(self._model, limit=MOST_ROWS)
+        write_atomic(path, b"".join(_line(pair) for pair in rows))
+        return len(rows)
+
+
+def fault(rows: Sequence[Labelled]) -> str:
+    """Why nothing can be learned from labelled rows; empty where something can."""
+    labels: dict[str, set[str]] = defaultdict(set)
+    repeats: dict[str, int] = defaultdict(int)
+    for pair in rows:
+        row = json.dumps(pair.prediction.row, sort_keys=True)
+        labels[row].add(json.dumps(pair.label, sort_keys=True))
+        repeats[row] += 1
+    distinct = set().union(*labels.values()) if labels else set()
+    if len(distinct) < 2:
+        return f"All {len(rows)} labelled rows have the label {next(iter(distinct), 'none')}; nothing tells them apart."
+    if len(labels) < 2:
+        return f"All {len(rows)} labelled rows hold the same values."
+    repeated = [row for row, count in repeats.items() if count > 1]
+    conflicts = sum(1 for row in repeated if len(labels[row]) > 1)
+    affected = sum(repeats[row] for row in repeated if len(labels[row]) > 1)
+    if affected > MOST_CONFLICTS * len(rows):
+        return f"{affected} of {len(rows)} labelled rows contradict an equal one ({conflicts} groups of equal rows)."
+    return ""
+
+
+def _line(pair: Labelled) -> bytes:
+    content = {"key": pair.prediction.id, "row": pair.prediction.row, "label": pair.label}
+    return (json.dumps(content, ensure_ascii=False, sort_keys=True) + "\n").encode()

@@ -1,0 +1,79 @@
+"""Rows encoded for training: a data set with a column a tensor, `labels` and `length`; made once, kept as Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuneloop.api import Arrays, DataError, Encoded, Preprocessor, RequestError, Row, Tensor
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def encode_rows(preprocessor: Preprocessor, rows: Sequence[Row]) -> list[Encoded]:
+    """Check and encode rows of the project's data.
+
+    Raises:
+        DataError: A row does not fit the preprocessor; names it.
+    """
+    try:
+        return preprocessor.encode(preprocessor.check(rows))
+    except RequestError as error:
+        raise DataError(f"a row of the data cannot be used: {error}") from error
+
+
+def as_dataset(encoded: Sequence[Encoded], labels: NDArray[Any], tensors: Sequence[Tensor]) -> Dataset:
+    """Encoded rows in row order, one column a tensor (unpadded), then `labels` and `length`."""
+    from datasets import Dataset, Features, Value
+
+    columns: dict[str, list[Any]] = {tensor.name: [None] * len(labels) for tensor in tensors}
+    lengths = [0] * len(labels)
+    for group in encoded:
+        for tensor in tensors:
+            for position, values in zip(group.rows, group.inputs[tensor.name], strict=True):
+                columns[tensor.name][position] = values
+        for position in group.rows:
+            lengths[position] = group.length
+    features = {tensor.name: _feature(tensor) for tensor in tensors}
+    features["labels"] = Value(str(labels.dtype))
+    features["length"] = Value("int64")
+    return Dataset.from_dict({**columns, "labels": labels, "length": lengths}, features=Features(features))
+
+
+def _feature(tensor: Tensor) -> Any:
+    from datasets import List, Value
+
+    feature: Any = Value(tensor.dtype)
+    for _ in tensor.shape[1:]:
+        feature = List(feature)
+    return feature
+
+
+def padded(encoded: Sequence[Encoded], tensors: Sequence[Tensor], positions: Sequence[int]) -> Arrays:
+    """Some rows as one batch, padded to the longest: the example an exporter traces.
+
+    Args:
+        encoded: Groups of encoded rows.
+        tensors: The model inputs.
+        positions: The rows wanted, in order.
+    """
+    place = {p: (group, i) for group in encoded for i, p in enumerate(group.rows)}
+    longest = max(place[p][0].length for p in positions)
+    batch: Arrays = {}
+    for tensor in tensors:
+        values = [place[p][0].inputs[tensor.name][place[p][1]] for p in positions]
+        if "length" in tensor.shape[1:]:
+            axis = tensor.shape.index("length") - 1
+            values = [_pad(value, axis, longest, tensor.pad) for value in values]
+        batch[tensor.name] = np.stack(values).astype(tensor.dtype)
+    return batch
+
+
+def _pad(value: NDArray[Any], axis: int, length: int, fill: float) -> NDArray[Any]:
+    widths = [(0, 0)] * value.ndim
+    widths[axis] = (0, length - value.shape[axis])
+    return np.pad(value, widths, constant_values=fill)

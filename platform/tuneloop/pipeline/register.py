@@ -1,0 +1,74 @@
+"""`register`: the run, its figures, its report and the artifact go into the registry; a refused version too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tuneloop.artifact import Artifact
+from tuneloop.pipeline.profile import open_artifact
+from tuneloop.pipeline.records import REPORT, run_folder
+from tuneloop.pipeline.reporting import make_report
+from tuneloop.pipeline.step import Scope, Step, StepContext
+from tuneloop.plugins.kinds import OBSERVER_HOOKS
+from tuneloop.registry import Entry, Registry
+
+
+def _inputs(scope: Scope) -> dict[str, Any]:
+    return {"run": scope.request.run}
+
+
+def run(context: StepContext) -> dict[str, Any]:
+    """Write the report, and register; asked twice for one run, it gives the same version."""
+    done, project = context.done, context.project
+    artifact = open_artifact(context)
+    report = run_folder(project.state, context.scope.request.run) / REPORT
+    make_report(context, artifact, report)
+    gate = done["gate"].output
+    entry = Entry(
+        run=context.scope.request.run,
+        artifact=artifact,
+        passed=gate["passed"],
+        params={
+            "task": project.task,
+            "base_model": project.model.base,
+            "strategy": project.tune.strategy,
+            "seed": project.tune.seed,
+            "rows": done["split"].output["rows"],
+            "data": artifact.manifest.data.fingerprint,
+            "served": done["verify"].output["served"],
+            "parent": artifact.manifest.lineage.parent,
+            **_plugins(context, artifact),
+            **{f"tune.{name}": value for name, value in project.tune.options.model_dump(mode="json").items()},
+            **{f"model.{name}": value for name, value in project.model.options.model_dump(mode="json").items()},
+        },
+        metrics={
+            **{f"test/{name}": value for name, value in artifact.manifest.metrics.items()},
+            **{f"{split}/{name}": value for split, found in gate["metrics"].items() for name, value in found.items()},
+            **{f"probe/{name}": value for name, value in done["baseline"].output["probe"].items()},
+            **{f"constant/{name}": value for name, value in done["baseline"].output["constant"].items()},
+        },
+        history=tuple(done["tune"].output["history"]),
+        report=report,
+    )
+    version = Registry(project).register(entry)
+    return {
+        "version": version.number,
+        "report": str(report),
+        "summary": {"version": version.number, "gate": version.gate},
+    }
+
+
+def _plugins(context: StepContext, artifact: Artifact) -> dict[str, str]:
+    """Each distribution whose plugins made the version or watched the run, with its own version.
+
+    Observers are no part of the artifact: a version made while one is installed is the same without it.
+    """
+    watched = [record for hook in OBSERVER_HOOKS for record in context.plugins.call_order(hook)]
+    found = {record.distribution: record.version for record in watched}
+    found |= {use.distribution: use.version for use in artifact.manifest.plugins}
+    return {f"plugin.{name}": version for name, version in sorted(found.items())}
+
+
+_AFTER = ("load", "check", "split", "baseline", "tune", "evaluate", "export", "verify", "profile", "gate")
+
+STEP = Step("register", 1, _AFTER, _inputs, run, cached=False)

@@ -1,0 +1,104 @@
+"""Rows of a data set as requests see them, and what identifies their content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuneloop.api import Columns, DataError, Row
+from tuneloop.artifact import canonical_json
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from tuneloop.config import Project
+
+_BATCH = 1000
+
+
+def resolve_columns(project: Project, names: Sequence[str]) -> Columns:
+    """The roles of the columns, where a table that names no inputs uses every column but target and key.
+
+    Raises:
+        DataError: The project names a column that the data lack.
+    """
+    wanted = project.data.columns
+    key = project.data.split.key
+    inputs = dict(wanted.inputs) or {n: n for n in names if n not in (wanted.target, key, wanted.key)}
+    named = {**{column: f"columns.{role}" for role, column in inputs.items()}}
+    if wanted.target is not None:
+        named[wanted.target] = "columns.label"
+    if key is not None:
+        named[key] = "split.key"
+    absent = [f"{column!r} (data.{place})" for column, place in named.items() if column not in names]
+    if absent:
+        raise DataError(f"the data lack the column {', '.join(absent)}; they have: {', '.join(names)}")
+    if wanted.target is None:
+        raise DataError("training needs a column with the right answers: name it as `label` in data.columns")
+    return Columns(inputs, wanted.target, key)
+
+
+def input_names(columns: Columns) -> tuple[str, ...]:
+    """The columns a request has."""
+    return tuple(columns.inputs.values())
+
+
+def model_rows(rows: Dataset, columns: Columns) -> list[Row]:
+    """The rows as requests: input columns only, plain values, a missing number as None."""
+    names = input_names(columns)
+    selected = rows.select_columns(list(names))
+    return [{name: plain(row[name]) for name in names} for row in selected]
+
+
+def truths(rows: Dataset, columns: Columns) -> list[Any]:
+    """The reference answers, in row order."""
+    return list(rows[columns.target]) if columns.target is not None else []
+
+
+def plain(value: Any) -> Any:
+    """The value; None for a missing number (NaN)."""
+    return None if isinstance(value, float) and value != value else value
+
+
+def normalised(row: Row, names: Sequence[str]) -> str:
+    """What makes two rows the same content: case and white space of texts aside."""
+    values = [row[name] for name in names]
+    return canonical_json([_normal(value) for value in values]).decode()
+
+
+def _normal(value: Any) -> Any:
+    value = plain(value)
+    if isinstance(value, str):
+        return " ".join(value.casefold().split())
+    return value if isinstance(value, int | float | bool | None) else str(value)
+
+
+def content_fingerprint(rows: Dataset) -> str:
+    """SHA-256 of names, types and all values, in order; where they lie does not matter."""
+    digest = hashlib.sha256(canonical_json([[name, str(kind)] for name, kind in rows.features.items()]))
+    for batch in _batches(rows):
+        for name in sorted(batch):
+            digest.update(repr(batch[name]).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _batches(rows: Dataset) -> Iterator[dict[str, list[Any]]]:
+    for start in range(0, len(rows), _BATCH):
+        yield rows[start : start + _BATCH]
+
+
+def open_rows(folder: Path) -> Dataset:
+    """Rows that an earlier step wrote, mapped into memory."""
+    from datasets import load_from_disk
+
+    return load_from_disk(str(folder))
+
+
+def write_rows(rows: Dataset, folder: Path) -> None:
+    """Write rows as Arrow files."""
+    from datasets.utils import disable_progress_bars
+
+    disable_progress_bars()
+    rows.save_to_disk(str(folder))

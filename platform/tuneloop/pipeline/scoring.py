@@ -1,0 +1,107 @@
+"""Metrics of answers against reference answers, by the metrics the project names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuneloop.api import Arrays, Metric, Predictions, RunError, Task
+
+if TYPE_CHECKING:
+    from tuneloop.config import Project
+    from tuneloop.plugins import PluginManager
+
+
+class Scorer:
+    """The project's metrics, and which of them decides."""
+
+    def __init__(self, project: Project, plugins: PluginManager) -> None:
+        """Create the metrics.
+
+        Args:
+            project: Names the metrics to report, those the gate requires, and the one that decides.
+            plugins: Bring them.
+        """
+        reported = project.evaluate.metrics
+        deciding = project.gate.champion_metric or reported[0]
+        stopping = stopping_metric(project)
+        names = dict.fromkeys([*reported, *project.gate.require, deciding, *([stopping] if stopping else [])])
+        self.metrics: dict[str, Metric] = {name: plugins.create("metric", name) for name in names}
+        self.deciding = deciding
+        self.stopping = stopping or reported[0]
+
+    def maximize(self, name: str) -> bool:
+        """Whether more of a metric is better."""
+        return self.metrics[name].maximize
+
+    def score(self, predictions: Predictions, references: NDArray[Any]) -> dict[str, float]:
+        """Every metric.
+
+        Raises:
+            RunError: A metric gave no finite number.
+        """
+        found = {}
+        for name, metric in self.metrics.items():
+            value = float(metric.compute(predictions, references))
+            if not math.isfinite(value):
+                raise RunError(f"metric {name!r} gave {value} on {len(references)} rows; it must be finite")
+            found[name] = value
+        return found
+
+    def loss(self, name: str, before: float, after: float) -> float:
+        """How much worse `after` is: absolute where more is better, relative where less is (it has a unit)."""
+        if self.maximize(name):
+            return before - after
+        return (after - before) / max(abs(before), 1e-12)
+
+
+def stopping_metric(project: Project) -> str | None:
+    """The metric that the strategy's options name for early stopping, where they do."""
+    stopping = getattr(project.tune.options, "early_stopping", None)
+    name = getattr(stopping, "metric", None)
+    return str(name) if name else None
+
+
+def judge(task: Task, outputs: Arrays, values: Sequence[Any]) -> tuple[Predictions, NDArray[Any]]:
+    """Predictions and references in one space of labels, in which a label the model does not know has a place too.
+
+    Args:
+        task: The model's own.
+        outputs: The model's outputs, in row order.
+        values: The right answers, in row order.
+    """
+    predictions = task.predictions(outputs)
+    references = task.references(values)
+    if not predictions.labels:
+        return predictions, references
+    unknown = sorted({str(v) for v, r in zip(values, references.tolist(), strict=True) if r < 0})
+    if not unknown:
+        return predictions, references
+    labels = (*predictions.labels, *unknown)
+    places = {label: i for i, label in enumerate(labels)}
+    scores = predictions.scores
+    if scores is not None:
+        scores = np.pad(scores, ((0, 0), (0, len(unknown))))
+    mended = np.array([places[str(value)] for value in values], dtype=np.int64)
+    return Predictions(predictions.values, scores, labels), mended
+
+
+def decoded(task: Task, logits: NDArray[Any], labels: NDArray[Any]) -> tuple[Predictions, NDArray[Any]]:
+    """What a strategy's metric needs: validation logits and labels (as the loss reads them), in the metrics' unit."""
+    predictions = task.predictions({"logits": logits})
+    if task.loss == "cross_entropy":
+        return predictions, np.asarray(labels, dtype=np.int64)
+    return predictions, task.predictions({"logits": np.asarray(labels).reshape(-1, 1)}).values
+
+
+def same(first: Predictions, second: Predictions, tolerance: float) -> NDArray[np.bool_]:
+    """Which rows got the same answer: the same label, or a value no further off than the tolerance (relative)."""
+    if first.labels:
+        equal: NDArray[np.bool_] = first.values == second.values
+        return equal
+    close: NDArray[np.bool_] = np.isclose(first.values, second.values, rtol=tolerance, atol=tolerance)
+    return close

@@ -1,0 +1,75 @@
+"""What a report shows, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class VariantRow:
+    """One exported variant: size, deciding metric on validation, median time of one row, and the verdict."""
+
+    name: str
+    megabytes: float
+    metric: float | None
+    milliseconds: float | None
+    served: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything on the page.
+
+    Attributes:
+        project: The project's name.
+        run: The run's id.
+        started: When, ISO 8601 in UTC.
+        task: The task's name.
+        base_model: The base model's name.
+        strategy: The strategy's name.
+        sha256: Of the artifact.
+        passed: Whether the gate accepted it.
+        checks: Passed or not, and a sentence, for each check of the gate.
+        metrics: Metric to column to value.
+        metric_columns: All columns, in order.
+        maximize: Whether more of a metric is better.
+        history: One record an epoch.
+        best_epoch: The epoch whose weights were kept.
+        confusion_labels: Class names; empty for values.
+        confusion: Counts by right label (rows) and answer (columns), on test.
+        parity: `rows`, `max_difference`, `changed_answers` of the export.
+        variants: The exported variants.
+        rows: Number of rows by split.
+        left_out: Number of rows left out, by reason.
+        findings: Name, sentence and some row numbers of each finding of the data check.
+        steps: Name, seconds and whether an earlier result was taken.
+        parent: SHA-256 of the champion it was started from; None: from the base model.
+        data: Content fingerprint of the rows.
+    """
+
+    project: str
+    run: str
+    started: str
+    task: str
+    base_model: str
+    strategy: str
+    sha256: str
+    passed: bool
+    checks: tuple[tuple[bool, str], ...]
+    metrics: Mapping[str, Mapping[str, float]]
+    metric_columns: tuple[str, ...]
+    maximize: Mapping[str, bool]
+    history: tuple[Mapping[str, float], ...]
+    best_epoch: float
+    confusion_labels: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    parity: Mapping[str, float]
+    variants: tuple[VariantRow, ...]
+    rows: Mapping[str, int]
+    left_out: Mapping[str, int]
+    findings: tuple[tuple[str, str, tuple[int, ...]], ...]
+    steps: tuple[tuple[str, float, bool], ...]
+    parent: str | None
+    data: str
