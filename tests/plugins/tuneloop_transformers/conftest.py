@@ -1,0 +1,45 @@
+"""A tiny checkpoint in a folder, as a user would have it."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    torch = pytest.importorskip("torch")
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordPiece
+    from tokenizers.pre_tokenizers import Whitespace
+    from tokenizers.processors import TemplateProcessing
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("checkpoint") / "tiny-bert"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "bad", "day", "night", "##s"]
+    plain = Tokenizer(WordPiece({word: row for row, word in enumerate(words)}, unk_token="[UNK]"))
+    plain.pre_tokenizer = Whitespace()
+    plain.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    plain.enable_truncation(6)
+    plain.enable_padding(length=6)
+    PreTrainedTokenizerFast(
+        tokenizer_object=plain,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        model_max_length=20,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+    ).save_pretrained(folder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        BertModel(
+            BertConfig(
+                vocab_size=len(words),
+                hidden_size=16,
+                num_hidden_layers=3,
+                num_attention_heads=2,
+                intermediate_size=32,
+                max_position_embeddings=24,
+            )
+        ).save_pretrained(folder)
+    return folder

@@ -1,0 +1,116 @@
+"""`tuneloop init` writes a file that validates, whatever the data looks like."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuneloop.api import TuneloopError
+from tuneloop.cli.guess import Guess, guess_columns, read_sample
+from tuneloop.cli.template import TASKS
+from tuneloop.config import load_project
+from tuneloop.plugins import PluginManager
+
+MESSAGES = [
+    {"id": i, "language": "en" if i % 2 else "it", "message": f"this is the message number {i}"} for i in range(40)
+]
+PEOPLE = "age;job;income\n" + "".join(
+    f"{20 + i};{'cook' if i % 3 else 'smith'};{'>50K' if i % 2 else '<=50K'}\n" for i in range(40)
+)
+HOUSES = "rooms,town,price\n" + "".join(f"{i % 7},{'a' if i % 2 else 'b'},{1000.5 * i}\n" for i in range(40))
+
+
+@pytest.fixture(scope="module")
+def plugins() -> PluginManager:
+    return PluginManager().load()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_without_data(tuneloop: Callable[..., Any], tmp_path: Path, plugins: PluginManager, task: str) -> None:
+    done = tuneloop("init", "My Desk", "--task", task)
+    assert done.returncode == 0, done.stderr
+    project = load_project(tmp_path / "My Desk", plugins)
+    assert (project.name, project.task) == ("my-desk", task)
+    assert "tuneloop run --project 'My Desk'" in done.stdout
+
+
+def test_it_never_overwrites_silently(tuneloop: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "tuneloop.yaml").write_text("mine")
+    done = tuneloop("init")
+    assert done.returncode == 2
+    assert "tuneloop.yaml is there already" in done.stderr
+    assert (tmp_path / "tuneloop.yaml").read_text() == "mine"
+    assert tuneloop("init", "--force", "--name", "desk").returncode == 0
+    assert "name: desk" in (tmp_path / "tuneloop.yaml").read_text()
+
+
+def test_with_data(tuneloop: Callable[..., Any], tmp_path: Path, plugins: PluginManager) -> None:
+    (tmp_path / "desk" / "data").mkdir(parents=True)
+    (tmp_path / "desk" / "data" / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in MESSAGES))
+    done = tuneloop("init", "desk", "--data", "desk/data/rows.jsonl")
+    assert done.returncode == 0, done.stderr
+    project = load_project(tmp_path / "desk", plugins)
+    assert project.data.source == "jsonl"
+    assert project.data.columns.inputs == {"text": "message"}
+    assert (project.data.columns.target, project.data.columns.key) == ("language", "id")
+    assert "path: data/rows.jsonl" in (tmp_path / "desk" / "tuneloop.yaml").read_text()
+
+
+def test_a_name_that_is_none(tuneloop: Callable[..., Any], tmp_path: Path) -> None:
+    done = tuneloop("init", "--name", "näme")
+    assert done.returncode == 0, done.stderr
+    assert "name: n-me" in (tmp_path / "tuneloop.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "guess"),
+    [
+        (
+            "m.jsonl",
+            "".join(json.dumps(r) + "\n" for r in MESSAGES),
+            Guess("text-classification", "language", "message", "id"),
+        ),
+        ("p.csv", PEOPLE, Guess("tabular-classification", "income", None, None)),
+        ("h.csv", HOUSES, Guess("tabular-regression", "price", None, None)),
+    ],
+)
+def test_guesses(tmp_path: Path, name: str, content: str, guess: Guess) -> None:
+    file = tmp_path / name
+    file.write_text(content)
+    rows = read_sample(file, "jsonl" if name.endswith("l") else "csv")
+    assert guess_columns(rows, file, task=None, text=None, target=None) == guess
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("absent.csv", None, "there is no such file"),
+        ("empty.csv", "", "no rows with named columns"),
+        ("bad.jsonl", "{no json", "this is not jsonl"),
+        ("list.jsonl", "[1]\n", "no rows with named columns"),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path: Path, name: str, content: str | None, said: str) -> None:
+    file = tmp_path / name
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(TuneloopError, match=said):
+        read_sample(file, name.rpartition(".")[2])
+
+
+def test_columns_that_are_not_there(tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": "b"}]
+    with pytest.raises(TuneloopError, match=r"has no column 'lable'. Did you mean 'label'\? Known: text, label"):
+        guess_columns(rows, Path("rows.csv"), task=None, text=None, target="lable")
+    with pytest.raises(TuneloopError, match="has one column, 'text'"):
+        guess_columns([{"text": "a"}], Path("rows.csv"), task=None, text=None, target=None)
+
+
+def test_an_unknown_suffix(tuneloop: Callable[..., Any]) -> None:
+    done = tuneloop("init", "--data", "rows.xlsx")
+    assert done.returncode == 2
+    assert "no data source for '.xlsx'. Known: .csv, .jsonl" in done.stderr

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+from sqlalchemy.exc import DataError, OperationalError
+
+from tuneloop.monitoring.metrics import metrics
+from tuneloop.monitoring.store import Prediction, PredictionStore
+from tuneloop.monitoring.writer import PredictionWriter
+
+
+def prediction(number: int) -> Prediction:
+    return Prediction(f"p{number}", "desk", "1", float(number), {"n": number}, {"label": "a"})
+
+
+def dropped(model: str) -> float | None:
+    return REGISTRY.get_sample_value("tuneloop_store_dropped_rows_total", {"model": model})
+
+
+class Moody(PredictionStore):
+    """A real store whose writes fail on demand."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.open = threading.Event()
+        self.entered = threading.Event()
+        self.failures = 0
+        self.poison = ""
+
+    def add_predictions(self, predictions: Sequence[Prediction]) -> None:
+        self.entered.set()
+        self.open.wait(30)
+        if self.failures:
+            self.failures -= 1
+            raise OperationalError("INSERT", {}, RuntimeError("the database is away"))
+        if any(one.id == self.poison for one in predictions):
+            raise DataError("INSERT", {}, RuntimeError("no such text"))
+        super().add_predictions(predictions)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    store = Moody(f"sqlite:///{tmp_path}/store.db")
+    yield store
+    store.open.set()
+    store.close()
+
+
+def test_everything_is_written_and_announced(store: Moody) -> None:
+    store.open.set()
+    written: list[str] = []
+    writer = PredictionWriter(store, metrics(), "w1", written=written.extend)
+    for number in range(2000):
+        assert writer.put(prediction(number))
+    assert writer.flush()
+    assert written == [f"p{number}" for number in range(2000)]
+    assert store.counts("desk").predictions == 2000
+    writer.close()
+    assert not writer.put(prediction(2001))
+    assert dropped("w1") == 1
+
+
+def test_a_full_queue_drops_and_counts_without_waiting(store: Moody) -> None:
+    writer = PredictionWriter(store, metrics(), "w2", capacity=10, batch_rows=1)
+    assert writer.put(prediction(0))
+    assert store.entered.wait(10)
+    accepted = [writer.put(prediction(number)) for number in range(1, 31)]
+    assert accepted == [True] * 10 + [False] * 20
+    assert dropped("w2") == 20
+    assert not writer.flush(0.01)
+    store.open.set()
+    writer.close()
+    assert store.counts("desk").predictions == 11
+
+
+def test_a_database_that_comes_back_gets_everything(store: Moody) -> None:
+    store.failures = 3
+    store.open.set()
+    writer = PredictionWriter(store, metrics(), "w3", first_pause=0.01)
+    for number in range(100):
+        writer.put(prediction(number))
+    assert writer.flush()
+    assert store.counts("desk").predictions == 100
+    assert dropped("w3") == 0
+    assert REGISTRY.get_sample_value("tuneloop_store_errors_total", {"model": "w3"}) == 3
+    writer.close()
+
+
+def test_one_row_the_database_refuses_does_not_take_its_neighbours(store: Moody) -> None:
+    store.poison = "p37"
+    writer = PredictionWriter(store, metrics(), "w4", batch_rows=64)
+    for number in range(100):
+        writer.put(prediction(number))
+    store.open.set()
+    assert writer.flush()
+    assert store.counts("desk").predictions == 99
+    assert dropped("w4") == 1
+    writer.close()
+
+
+def test_closing_gives_up_on_a_database_that_stays_away(store: Moody) -> None:
+    store.failures = 10**9
+    store.open.set()
+    writer = PredictionWriter(store, metrics(), "w5", first_pause=0.01, longest_pause=0.02)
+    for number in range(20):
+        writer.put(prediction(number))
+    writer.close(timeout=0.2)
+    assert not writer._thread.is_alive()
+    assert dropped("w5") == 20
+
+
+def test_a_callback_that_fails_stops_nothing(store: Moody) -> None:
+    store.open.set()
+
+    def fail(_: Sequence[str]) -> None:
+        raise RuntimeError("callback")
+
+    writer = PredictionWriter(store, metrics(), "w6", written=fail)
+    for number in range(10):
+        writer.put(prediction(number))
+        assert writer.flush()
+    assert store.counts("desk").predictions == 10
+    writer.close()

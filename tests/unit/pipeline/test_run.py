@@ -1,0 +1,147 @@
+"""Real runs of a small table project, in this process."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from tuneloop import __version__
+from tuneloop.api import DataError, RunError
+from tuneloop.artifact import Artifact
+from tuneloop.config import load_project
+from tuneloop.pipeline import (
+    channel_path,
+    list_runs,
+    project_changed,
+    promote,
+    resume_run,
+    rollback,
+    run_pipeline,
+)
+from tuneloop.pipeline.workflow import STEPS
+from tuneloop.plugins import default_manager
+from tuneloop.registry import CHAMPION, Registry
+from tuneloop.serving.channel import read_channel
+from tuneloop.serving.examples import answer_each, first_difference, read_examples
+from tuneloop.serving.predictor import Predictor
+
+pytest.importorskip("dbos")
+pytest.importorskip("torch")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, write_project):
+    folder = write_project(tmp_path_factory.mktemp("run") / "income", epochs=6)
+    return load_project(folder, default_manager())
+
+
+@pytest.fixture(scope="module")
+def first(project):
+    seen = []
+    return run_pipeline(project, default_manager(), who="ada", listen=seen.append), seen
+
+
+def test_the_first_version_that_passes_is_the_champion_and_in_the_channel(project, first):
+    result, seen = first
+    assert (result.state, result.promoted, result.version) == ("passed", True, "1")
+    assert [event.step for event in seen if event.kind == "finished"] == [step.name for step in STEPS]
+    assert sum(event.kind == "record" for event in seen) == 6
+    assert result.report.read_text().startswith("<!doctype html>")
+    assert read_channel(str(channel_path(project))).champion.sha256 == result.sha256
+    (record,) = list_runs(project.state)
+    assert (record.state, record.request.who) == ("passed", "ada")
+
+
+def test_manifest_and_mlflow_name_every_plugin_with_its_version(project, first):
+    from mlflow import MlflowClient
+
+    uses = Artifact.open(first[0].artifact).manifest.plugins
+    assert {use.distribution: use.version for use in uses} == {"tuneloop": __version__}
+    assert {"files", "tabular", "torch", "onnx", "torchmetrics", "core-tasks"} <= set(uses[0].names)
+    client = MlflowClient(Registry(project).uri)
+    (found,) = client.search_runs([client.get_experiment_by_name(project.name).experiment_id])
+    assert found.data.params["plugin.tuneloop"] == __version__
+
+
+def test_the_artifact_is_whole_and_answers_its_examples(project, first):
+    artifact = Artifact.open(first[0].artifact)
+    assert artifact.sha256 == first[0].sha256
+    rows, answers = read_examples(artifact.folder)
+    found = answer_each(Predictor.open(artifact, default_manager()), rows)
+    assert first_difference(answers, found) is None
+    assert {variant for variant, entry in artifact.manifest.variants.items()} == {"float32", "int8-dynamic"}
+    assert sum(entry.served for entry in artifact.manifest.variants.values()) == 1
+
+
+def test_tuning_beats_the_most_frequent_answer(project, first):
+    baseline = json.loads(next((project.state / "steps").glob("baseline-*/output.json")).read_text())["output"]
+    assert first[0].metrics["test"]["macro_f1"] > baseline["constant"]["macro_f1"] + 0.2
+
+
+def test_an_unchanged_project_is_not_done_again(project, first):
+    seen = []
+    again = run_pipeline(project, default_manager(), listen=seen.append)
+    assert (again.sha256, again.version) == (first[0].sha256, "1")
+    done = {event.step for event in seen if event.kind == "finished" and event.reused}
+    assert done >= {"load", "check", "split", "baseline", "tune", "evaluate", "export", "verify", "profile"}
+
+
+def test_the_same_run_id_is_the_same_run(project, first):
+    seen = []
+    again = run_pipeline(project, default_manager(), run_id=first[0].run, listen=seen.append)
+    assert again == first[0]
+    assert seen == []
+
+
+def test_a_finished_run_cannot_be_resumed(project, first):
+    with pytest.raises(RunError, match="finished"):
+        resume_run(project, default_manager(), first[0].run)
+    with pytest.raises(RunError, match="no unfinished run"):
+        resume_run(project, default_manager())
+
+
+def test_feedback_makes_a_challenger_that_is_promoted_and_rolled_back(project, first, tmp_path):
+    path = tmp_path / "feedback.jsonl"
+    rows = [
+        {"key": str(i), "row": {"age": 20 + i % 60, "hours": 0.5 + i / 7, "job": "astronaut"}, "label": "high"}
+        for i in range(200)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = run_pipeline(project, default_manager(), feedback=path)
+    assert (result.state, result.promoted, result.version) == ("passed", False, "2")
+    assert result.metrics["feedback_test"]["accuracy"] > 0.9
+    move = promote(project, default_manager(), "challenger", who="ada", why="new jobs")
+    assert (move.version, move.previous) == ("2", "1")
+    assert read_channel(str(channel_path(project))).champion.version == "2"
+    rollback(project, default_manager(), who="bob", why="a test")
+    assert Registry(project).resolve(CHAMPION).number == "1"
+    assert read_channel(str(channel_path(project))).champion.version == "1"
+
+
+def test_a_refusal_is_a_result_with_reasons(project, first):
+    strict = replace(project, gate=replace(project.gate, require={"macro_f1": 0.9999}))
+    result = run_pipeline(strict, default_manager())
+    assert (result.state, result.bento, result.promoted) == ("refused", None, False)
+    assert "must be at least 0.9999" in result.reasons[0]
+    assert Registry(project).resolve(CHAMPION).number == "1"
+
+
+def test_a_failed_run_goes_on_after_the_cause_is_gone(tmp_path, write_project):
+    folder = write_project(tmp_path / "income", epochs=1, wanted=0.1)
+    data = folder / "people.csv"
+    content = data.read_bytes()
+    data.write_bytes(content.replace(b",high", b",low"))
+    plugins = default_manager()
+    project = load_project(folder, plugins)
+    with pytest.raises(DataError, match="only the label 'low'"):
+        run_pipeline(project, plugins)
+    (record,) = list_runs(project.state)
+    assert (record.state, record.status.step) == ("failed", "check")
+    data.write_bytes(content)
+    (folder / "tuneloop.yaml").write_text((folder / "tuneloop.yaml").read_text() + "# edited\n")
+    edited = load_project(folder, plugins)
+    assert project_changed(edited)
+    result = resume_run(edited, plugins)
+    assert (result.run, result.state) == (record.request.run, "passed")

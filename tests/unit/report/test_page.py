@@ -1,0 +1,104 @@
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from tuneloop.report import Report, VariantRow, write_report
+from tuneloop.report.page import render
+
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def report():
+    return Report(
+        project="desk",
+        run="20261121-053012-ab12",
+        started="2026-11-21T05:30:12Z",
+        task="text-classification",
+        base_model="transformers",
+        strategy="full",
+        sha256="ab" * 32,
+        passed=True,
+        checks=((True, "macro_f1 on the golden holdout is 0.9500; it must be at least 0.9"),),
+        metrics={"macro_f1": {"probe (test)": 0.7, "tuned (test)": 0.95}},
+        metric_columns=("probe (test)", "tuned (test)"),
+        maximize={"macro_f1": True},
+        history=({"epoch": 1.0, "loss": 0.9, "macro_f1": 0.8}, {"epoch": 2.0, "loss": 0.4, "macro_f1": 0.95}),
+        best_epoch=2.0,
+        confusion_labels=("english", "italian"),
+        confusion=((40, 2), (1, 39)),
+        parity={"rows": 82, "max_difference": 1e-6, "changed_answers": 0},
+        variants=(
+            VariantRow("float32", 90.5, 0.95, 4.2, False, "the smaller variant is good enough"),
+            VariantRow("int8-dynamic", 23.1, 0.949, 1.1, True, "a loss of 0.0010"),
+            VariantRow("other", 0.0, None, None, False, "could not be made"),
+        ),
+        rows={"train": 600, "test": 82},
+        left_out={"unusable": 3},
+        findings=(("duplicates", "12 rows repeat", (1, 5)),),
+        steps=(("load", 0.5, False), ("tune", 60.0, True)),
+        parent=None,
+        data="cd" * 32,
+    )
+
+
+class Links(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        self.found += [value for name, value in attrs if name in ("src", "href")]
+
+
+def test_the_page_needs_nothing_else(report, tmp_path):
+    write_report(report, tmp_path / "deep" / "report.html")
+    page = (tmp_path / "deep" / "report.html").read_text()
+    links = Links()
+    links.feed(page)
+    assert links.found == []
+    assert "@import" not in page
+    assert "url(" not in page
+
+
+def test_the_page_shows_the_figures(report):
+    page = render(report)
+    for text in (
+        "0.9500",
+        "0.7000",
+        "passed",
+        "23.10",
+        "1.00e-06",
+        "12 rows repeat",
+        "english",
+        "left out (unusable) 3",
+    ):
+        assert text in page
+    assert page.count("<svg") == 3
+
+
+def test_everything_from_data_is_escaped(report):
+    poisoned = replace(
+        report,
+        project=EVIL,
+        checks=((False, EVIL),),
+        confusion_labels=(EVIL, EVIL + "2"),
+        findings=((EVIL, EVIL, (1,)),),
+        history=tuple({**record, EVIL: 1.0} for record in report.history),
+        variants=(VariantRow(EVIL, 1.0, None, None, True, EVIL),),
+    )
+    assert "<script" not in render(poisoned)
+
+
+def test_a_run_with_little_to_tell_is_a_page_too(report):
+    bare = replace(report, checks=(), history=(), confusion_labels=(), confusion=(), findings=(), passed=False)
+    page = render(bare)
+    assert "refused" in page
+    assert "No findings" in page
+    assert "<svg" not in page
+
+
+def test_many_epochs_and_constant_numbers_are_drawn(report):
+    many = tuple({"epoch": float(i), "loss": 1.0} for i in range(1, 200))
+    assert "nan" not in render(replace(report, history=many)).replace("nancy", "")

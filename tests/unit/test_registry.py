@@ -1,0 +1,150 @@
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from tuneloop.api import Column, RegistryError, Tensor
+from tuneloop.artifact import DataUse, Lineage, Manifest, Parity, Part, Signature, Variant, seal
+from tuneloop.registry import CHALLENGER, CHAMPION, PREVIOUS, Entry, Registry
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+def manifest():
+    return Manifest(
+        model="desk",
+        task=Part(name="text-classification", state={"labels": ["en", "it"]}),
+        preprocessor="text",
+        base_model="b",
+        strategy="s",
+        signature=Signature(
+            columns=(Column("message", "text"),),
+            inputs=(Tensor("x", "float32", ("batch", 1)),),
+            outputs=(Tensor("logits", "float32", ("batch", 2)),),
+            output_names=("en", "it"),
+        ),
+        metrics={"accuracy": 0.9},
+        variants={"float32": Variant(bytes=1, metrics={}, served=True, reason="only")},
+        parity=Parity(rows=1, max_difference=0.0, changed_answers=0),
+        data=DataUse(fingerprint="f", rows={"train": 1}),
+        lineage=Lineage(parent=None, pipeline="p"),
+        plugins=(),
+        libraries={},
+    )
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """An empty store: making its tables takes seconds, so they are made once."""
+    state = tmp_path_factory.mktemp("template")
+    registry = Registry(SimpleNamespace(name="desk", state=state))
+    with registry._client() as client:
+        client.search_experiments()
+    return state / "mlflow.db"
+
+
+@pytest.fixture
+def registry(tmp_path, template, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "mlflow.db").write_bytes(template.read_bytes())
+    return Registry(SimpleNamespace(name="desk", state=tmp_path), clock=lambda: NOON)
+
+
+def entry(tmp_path, run, content, passed=True):
+    folder = tmp_path / f"made-{content}"
+    folder.mkdir(exist_ok=True)
+    (folder / "model.onnx").write_text(content)
+    report = tmp_path / "report.html"
+    report.write_text("<p>report</p>")
+    history = ({"epoch": 1.0, "loss": 0.5}, {"epoch": 2.0, "loss": 0.25})
+    return Entry(
+        run, seal(folder, manifest()), passed, {"seed": 0}, {"test/accuracy": 0.9}, history=history, report=report
+    )
+
+
+def test_a_registered_version_comes_back_verified(registry, tmp_path):
+    given = entry(tmp_path, "run-1", "a")
+    version = registry.register(given)
+    assert (version.number, version.gate, version.run, version.aliases) == ("1", "passed", "run-1", (CHALLENGER,))
+    assert version.metrics["test/accuracy"] == 0.9
+    fetched = registry.fetch("1")
+    assert fetched.sha256 == given.artifact.sha256
+    assert fetched.folder != given.artifact.folder
+
+
+def test_registering_again_after_a_kill_gives_the_same_version(registry, tmp_path):
+    first, second = registry.register(entry(tmp_path, "run-1", "a")), registry.register(entry(tmp_path, "run-1", "a"))
+    assert first == second
+    assert len(registry.versions()) == 1
+    with registry._client() as client:
+        experiment = client.get_experiment_by_name("desk").experiment_id
+        assert len(client.search_runs([experiment])) == 1
+        history = client.get_metric_history(client.search_runs([experiment])[0].info.run_id, "epoch/loss")
+    assert [point.value for point in history] == [0.5, 0.25]
+
+
+def test_an_equal_artifact_of_another_run_is_no_new_version(registry, tmp_path):
+    registry.register(entry(tmp_path, "run-1", "a"))
+    assert registry.register(entry(tmp_path, "run-2", "a")).number == "1"
+    assert registry.register(entry(tmp_path, "run-3", "b")).number == "2"
+
+
+def test_promote_and_roll_back_keep_who_when_and_why(registry, tmp_path):
+    for run, content in (("run-1", "a"), ("run-2", "b")):
+        registry.register(entry(tmp_path, run, content))
+    registry.promote("1", "ada", "first")
+    registry.promote(CHALLENGER, "bob", "better")
+    assert [(v.number, v.aliases) for v in registry.versions()] == [("2", (CHAMPION,)), ("1", (PREVIOUS,))]
+    move = registry.rollback("eve", "worse on Mondays")
+    assert (move.version, move.previous, move.when) == ("1", "2", "2026-11-21T12:00:00Z")
+    assert registry.resolve(CHAMPION).number == "1"
+    assert registry.resolve(PREVIOUS).number == "2"
+    assert [(m.kind, m.version, m.who, m.why) for m in registry.history()] == [
+        ("promote", "1", "ada", "first"),
+        ("promote", "2", "bob", "better"),
+        ("rollback", "1", "eve", "worse on Mondays"),
+    ]
+
+
+def test_a_refused_version_gets_no_alias(registry, tmp_path):
+    version = registry.register(entry(tmp_path, "run-1", "a", passed=False))
+    assert (version.gate, version.aliases) == ("refused", ())
+
+
+def test_what_is_not_there_is_named_with_what_is(registry, tmp_path):
+    with pytest.raises(RegistryError, match="tuneloop run"):
+        registry.resolve("1")
+    with pytest.raises(RegistryError, match="no previous"):
+        registry.rollback("ada", "why")
+    registry.register(entry(tmp_path, "run-1", "a"))
+    with pytest.raises(RegistryError, match=r"'7'; known: 1, challenger"):
+        registry.resolve("7")
+    registry.promote("1", "ada", "first")
+    with pytest.raises(RegistryError, match="already"):
+        registry.promote("1", "ada", "again")
+
+
+def test_changed_files_are_refused(registry, tmp_path):
+    registry.register(entry(tmp_path, "run-1", "a"))
+    path = registry.fetch("1").model
+    path.write_text("evil")
+    with pytest.raises(Exception, match=r"model\.onnx"):
+        registry.fetch("1")
+
+
+def test_reading_makes_no_store(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    registry = Registry(SimpleNamespace(name="desk", state=tmp_path / "state"))
+    assert registry.versions() == ()
+    assert registry.history() == ()
+    assert registry.find(CHAMPION) is None
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_store_that_cannot_be_reached_is_named(tmp_path, monkeypatch):
+    (tmp_path / "absent").write_text("a file, where a folder should be")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/absent/x.db")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    registry = Registry(SimpleNamespace(name="desk", state=tmp_path))
+    with pytest.raises(RegistryError, match="absent"):
+        registry.versions()
