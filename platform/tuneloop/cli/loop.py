@@ -22,6 +22,12 @@ _SHOWN = 20
 @click.group(invoke_without_command=True)
 @shared.project_option
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; by default `retrain.port`. 0 takes a free one.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on. Who reaches it can read /status and /metrics; everything else needs the token.",
+)
 @click.option("--server", metavar="URL", help="The server to prove new versions on; by default that of the project.")
 @click.option(
     "--token-file",
@@ -38,6 +44,7 @@ def loop(
     context: click.Context,
     project: Path | None,
     port: int | None,
+    host: str,
     server: str | None,
     token_file: Path | None,
     watch: bool,
@@ -55,6 +62,7 @@ def loop(
         server_url=server,
         token_file=token,
         watch=watch,
+        host=host,
         ready=lambda url, watch: _welcome(loaded, url, token, watch),
     )
     serve_loop(loaded, plugins, settings)

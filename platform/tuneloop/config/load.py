@@ -13,6 +13,7 @@ from tuneloop.config.project import (
     Evaluate,
     Export,
     Gate,
+    Links,
     Model,
     Monitor,
     Project,
@@ -117,7 +118,7 @@ def _project(resolver: Resolver, shape: ProjectShape, file: Path, content: bytes
             tolerance=export.tolerance,
             max_changed=export.max_changed,
         ),
-        serve=Serve(shape.serve.host, shape.serve.port, shape.serve.workers, shape.serve.threads),
+        serve=Serve(shape.serve.host, shape.serve.port, shape.serve.workers, shape.serve.threads, shape.serve.device),
         monitor=Monitor(
             window=monitor.window,
             min_rows=monitor.min_rows,
@@ -126,6 +127,7 @@ def _project(resolver: Resolver, shape: ProjectShape, file: Path, content: bytes
             min_labels=monitor.min_labels,
             accuracy_drop=monitor.accuracy_drop,
             exclude=tuple(monitor.exclude),
+            links=Links(monitor.links.grafana or "", monitor.links.mlflow or "", monitor.links.runbook or ""),
         ),
         retrain=Retrain(
             on=tuple(dict.fromkeys(retrain.on)),

@@ -107,6 +107,16 @@ class Serve:
     port: int
     workers: int
     threads: int
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Addresses of pages for people, without a slash at the end; empty where there is none."""
+
+    grafana: str = ""
+    mlflow: str = ""
+    runbook: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,7 @@ class Monitor:
     min_labels: int
     accuracy_drop: float
     exclude: tuple[str, ...]
+    links: Links = Links()
 
 
 @dataclass(frozen=True, slots=True)

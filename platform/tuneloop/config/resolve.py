@@ -148,8 +148,10 @@ class Resolver:
         if listed is None:
             names, paths = (self.task.default_metrics if self.task else ()), None
         else:
-            names = tuple(name for name in listed if isinstance(name, str)) if isinstance(listed, list) else ()
-            paths = [("evaluate", "metrics", i) for i, name in enumerate(listed) if isinstance(name, str)]
+            found = [
+                (i, name) for i, name in enumerate(listed if isinstance(listed, list) else ()) if isinstance(name, str)
+            ]
+            names, paths = tuple(name for _, name in found), [("evaluate", "metrics", i) for i, _ in found]
         for position, name in enumerate(names):
             path: KeyPath = paths[position] if paths else ("task",)
             cls = cast("type[Metric] | None", self._find("metric", name, path))

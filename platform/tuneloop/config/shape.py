@@ -6,6 +6,7 @@ A section that names a plugin keeps the keys it does not know: they are the plug
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import pydantic
 from packaging.utils import InvalidName, canonicalize_name
@@ -124,6 +125,28 @@ class ServeShape(_Section):
     port: Port = Field(3000, description="Port of the server.")
     workers: int = Field(1, ge=1, le=256, description="Server processes.")
     threads: int = Field(2, ge=1, le=256, description="Inference threads in each process.")
+    device: Literal["auto", "cpu", "gpu"] = Field(
+        "auto", description="Where the model runs; auto: on a CUDA device where one works, else on the CPU."
+    )
+
+
+def _check_address(text: str) -> str:
+    parts = urlsplit(text)
+    # Braces would be read as a template where an alert carries the address.
+    if parts.scheme not in ("http", "https") or not parts.hostname or not set(text).isdisjoint('{} "\\\n'):
+        raise ValueError("an address such as http://127.0.0.1:3100")
+    return text.rstrip("/")
+
+
+Address = Annotated[Text, pydantic.AfterValidator(_check_address)]
+
+
+class LinksShape(_Section):
+    """`monitor.links`; nothing is asked of these addresses, they are only shown."""
+
+    grafana: Address | None = Field(None, description="Where people reach Grafana: alerts link to its dashboards.")
+    mlflow: Address | None = Field(None, description="Where people reach MLflow: dashboards link to its reports.")
+    runbook: Address | None = Field(None, description="Page that says what to do: alerts link to it.")
 
 
 class MonitorShape(_Section):
@@ -136,6 +159,7 @@ class MonitorShape(_Section):
     min_labels: int = Field(200, ge=1, description="Fewer labelled rows in the window never alert.")
     accuracy_drop: Share = Field(0.02, description="Loss against the holdout that alerts.")
     exclude: list[Text] = Field([], description="Signals that never alert.")
+    links: LinksShape = Field(LinksShape(), description="Pages for people.")
 
 
 class RetrainShape(_Section):

@@ -18,7 +18,7 @@ from tuneloop.loop.records import AlertRecord, LoopRun
 from tuneloop.monitoring.metrics import LoopMetrics
 from tuneloop.pipeline import channel_path
 from tuneloop.pipeline.records import read_status, run_folder
-from tuneloop.serving.channel import read_channel
+from tuneloop.serving.versions.channel import read_channel
 
 if TYPE_CHECKING:
     from tuneloop.config import Project
@@ -128,7 +128,7 @@ class Brain:
 
     def _count(self, alert: str, decision: str) -> None:
         known = alert if alert in TRIGGERS or alert == BY_HAND else "other"
-        self.metrics.alerts.labels(known, str(decision)).inc()
+        self.metrics.alerts.labels(self.project.name, known, str(decision)).inc()
 
 
 def as_json(record: AlertRecord | LoopRun) -> dict[str, Any]:

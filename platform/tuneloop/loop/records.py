@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from tuneloop.api import TuneloopError
 from tuneloop.loop.policy import Outcome, Reason
+from tuneloop.monitoring.sqlite_engine import prepare_sqlite
 
 RunOutcome = Literal["running", "promoted", "refused", "failed", "rolled-back"]
 ENDED: tuple[str, ...] = tuple(name for name in get_args(RunOutcome) if name != "running")
@@ -125,7 +126,8 @@ class Database:
         try:
             self._engine = sa.create_engine(url)
             if self._engine.dialect.name == "sqlite":
-                _prepare_sqlite(self._engine)
+                # Full sync: an alert that was answered is on disk.
+                prepare_sqlite(self._engine, synchronous="FULL", always_writes=True)
             with self.write() as connection:
                 schema.create_all(connection)
         except (sa.exc.SQLAlchemyError, ImportError) as error:
@@ -178,17 +180,3 @@ def database_url(state: Path) -> str:
 def recorded(state: Path) -> bool:
     """Whether there may be records to read; looking for them must not make a database."""
     return "TUNELOOP_DATABASE_URL" in os.environ or (state / _FILE).exists()
-
-
-def _prepare_sqlite(engine: sa.Engine) -> None:
-    """Every transaction begins as a writer, so that none fails half-way; full sync: an answered alert is on disk."""
-
-    @sa.event.listens_for(engine, "connect")
-    def connected(connection: Any, _: Any) -> None:
-        connection.isolation_level = None
-        for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @sa.event.listens_for(engine, "begin")
-    def begun(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")

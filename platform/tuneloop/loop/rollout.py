@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.error import HTTPError
 
 import pydantic
 
@@ -14,6 +16,8 @@ from tuneloop.api import ServingError
 from tuneloop.loop.training import Stopped
 from tuneloop.monitoring.exposition import parse
 from tuneloop.monitoring.webhook import get
+
+logger = logging.getLogger(__name__)
 
 LIVE, REFUSALS = "tuneloop_live_version", "tuneloop_channel_refusals_total"
 _PREFIXES = "tuneloop_"
@@ -61,7 +65,9 @@ class Rollout:
         """What the server says now; None where it does not answer or says nothing of this model."""
         try:
             samples = parse(self.fetch(f"{self.server_url}/metrics"), _PREFIXES, {"model": self.model})
-        except ServingError:
+        except ServingError as error:
+            if isinstance(error.__cause__, HTTPError):
+                logger.warning("what is live cannot be seen; TUNELOOP_ADMIN_TOKEN_FILE names its token: %s", error)
             return None
         live: dict[str, float] = {}
         refusals: dict[str, float] = {}

@@ -22,6 +22,7 @@ from tuneloop.loop.brain import Brain
 from tuneloop.loop.decisions import Decisions
 from tuneloop.loop.evidence import EvidenceReader
 from tuneloop.loop.lock import only_loop
+from tuneloop.loop.pages import page_reader
 from tuneloop.loop.receiver import Receiver, create_app
 from tuneloop.loop.records import Database, RunOutcome, database_url
 from tuneloop.loop.retrain import Retraining, begin, close_retraining, open_retraining, workflow
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
+_ANYWHERE = ("0.0.0.0", "::")  # noqa: S104
 _FINISH_SECONDS = 5
 
 
@@ -50,6 +52,7 @@ class LoopSettings:
 
     Attributes:
         port: 0 takes a free one.
+        host: Address to listen on.
         server_url: The server whose workers must take a new version; None: that of the project.
         token_file: None: `loop.token` in the project's state.
         tick: Seconds between two looks at alerts that wait.
@@ -67,6 +70,13 @@ class LoopSettings:
     watch: bool = False
     ready: Callable[[str, Watch | None], object] = lambda _, __: None
     stopping: threading.Event = field(default_factory=threading.Event)
+    host: str = HOST
+
+    def url(self, listener: socket.socket) -> str:
+        """The loop's address, as this machine reaches it."""
+        host = HOST if self.host in _ANYWHERE else self.host
+        host = f"[{host}]" if ":" in host else host
+        return f"http://{host}:{listener.getsockname()[1]}"
 
 
 def token_path(project: Project) -> Path:
@@ -87,7 +97,7 @@ def serve_loop(project: Project, plugins: PluginManager, settings: LoopSettings)
     token = read_token(settings.token_file or token_path(project))
     with (
         only_loop(project.state / "loop.lock"),
-        _bound(settings.port) as listener,
+        _bound(settings.host, settings.port) as listener,
         _brain(project, plugins, settings) as brain,
         _watch(project, listener, settings) as watch,
     ):
@@ -101,9 +111,9 @@ def _watch(project: Project, listener: socket.socket, settings: LoopSettings) ->
         yield None
         return
     # The port is bound already: an alert that is posted before the receiver runs waits in its backlog.
-    webhook = f"http://{HOST}:{listener.getsockname()[1]}/alerts"
+    url = settings.url(listener)
     target = f"{_server_url(project, settings)}/metrics"
-    with watching(project, [target], webhook, settings.token_file or token_path(project)) as watch:
+    with watching(project, [target], url, settings.token_file or token_path(project)) as watch:
         yield watch
 
 
@@ -116,8 +126,8 @@ def _brain(project: Project, plugins: PluginManager, settings: LoopSettings) -> 
     decisions, evidence = Decisions(database, time.time), EvidenceReader(store, project.name)
 
     def ended(outcome: RunOutcome, seconds: float) -> None:
-        metrics.runs.labels(outcome).inc()
-        metrics.run_seconds.observe(seconds)
+        metrics.runs.labels(project.name, outcome).inc()
+        metrics.run_seconds.labels(project.name).observe(seconds)
 
     retraining = Retraining(
         project=project,
@@ -125,7 +135,13 @@ def _brain(project: Project, plugins: PluginManager, settings: LoopSettings) -> 
         decisions=decisions,
         evidence=evidence,
         training=Training(project.root / PROJECT_FILE, project.state, stopping),
-        rollout=Rollout(_server_url(project, settings), project.name, deadline=settings.rollout, stopping=stopping),
+        rollout=Rollout(
+            _server_url(project, settings),
+            project.name,
+            deadline=settings.rollout,
+            stopping=stopping,
+            fetch=page_reader(),
+        ),
         ended=ended,
         stopping=stopping,
     )
@@ -156,7 +172,7 @@ async def _serve(receiver: Receiver, listener: socket.socket, settings: LoopSett
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            settings.ready(f"http://{HOST}:{listener.getsockname()[1]}", watch)
+            settings.ready(settings.url(listener), watch)
 
     config = uvicorn.Config(
         create_app(receiver),
@@ -193,13 +209,13 @@ async def _clockwork(brain: Brain, server: object, settings: LoopSettings) -> No
 
 
 @contextmanager
-def _bound(port: int) -> Iterator[socket.socket]:
+def _bound(host: str, port: int) -> Iterator[socket.socket]:
     try:
-        listener = socket.create_server((HOST, port))
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise TuneloopError(
-            f"port {port} of {HOST} cannot be used: {error.strerror}. Choose another: `tuneloop loop --port PORT`, "
-            "or `retrain.port` in the project."
+            f"port {port} of {host} cannot be used: {error.strerror or error}. Choose another: "
+            "`tuneloop loop --port PORT`, or `retrain.port` in the project."
         ) from error
     with listener:
         yield listener

@@ -17,7 +17,7 @@ def read_token(path: Path) -> str:
     """The token in a file; a file that is not there is made, readable by its owner alone.
 
     Raises:
-        TuneloopError: The file cannot be read or made, others may read it, or its token is too short.
+        TuneloopError: The file cannot be read or made, everybody may read it, or its token is too short.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,8 @@ def read_token(path: Path) -> str:
         token = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise TuneloopError(f"the token file {path} cannot be used: {error}") from error
-    if mode & 0o077:
+    # A group may read it: that is how a container's Alertmanager, another user, gets the same file.
+    if mode & 0o007:
         raise TuneloopError(f"the token file {path} can be read by others (mode {mode & 0o777:o}): chmod 600 {path}")
     if len(token) < SHORTEST:
         raise TuneloopError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuneloop.config import Project
+from tuneloop.loop.pages import page_token, write_page_token
 from tuneloop.loop.token import read_token
 from tuneloop.monitoring.rules import WatchValues
 from tuneloop.monitoring.stack import Delays, Stack, find_stack
@@ -37,25 +38,27 @@ def watch_values(project: Project) -> WatchValues:
         accuracy_drop=monitor.accuracy_drop,
         min_labels=monitor.min_labels,
         scrape_interval=min(max(monitor.window / _SCRAPES_A_WINDOW, _FASTEST), _SLOWEST),
+        grafana=monitor.links.grafana,
+        runbook=monitor.links.runbook,
     )
 
 
 @contextmanager
-def watching(project: Project, targets: Sequence[str], webhook: str, token_file: Path) -> Iterator[Watch]:
+def watching(project: Project, targets: Sequence[str], loop: str, token_file: Path) -> Iterator[Watch]:
     """Watch while the context lasts; both kinds use the same formulas and post the same payload.
 
     Args:
         project: Whose model is watched, and what decides on an alarm.
         targets: Addresses of metrics pages, one a server.
-        webhook: Where alerts are posted: the loop's `/alerts`.
+        loop: The loop's address: alerts are posted to its `/alerts`, and Prometheus looks at its `/metrics` too.
         token_file: Holds the webhook's bearer token.
 
     Raises:
         ServingError: The programs are installed, but one ended or was not ready in time.
     """
-    values = watch_values(project)
+    values, webhook = watch_values(project), f"{loop}/alerts"
     if find_stack() is None:
-        watcher = Watcher(values, targets, webhook, read_token(token_file))
+        watcher = Watcher(values, targets, webhook, read_token(token_file), page_token=page_token())
         watcher.start()
         try:
             yield Watch("the embedded watcher (prometheus and alertmanager are not on the PATH)", {})
@@ -64,7 +67,11 @@ def watching(project: Project, targets: Sequence[str], webhook: str, token_file:
         return
     # With a window of an hour an alert may wait 5 seconds for its group; with one of seconds it may not.
     delays = Delays(group_wait=min(5.0, values.scrape_interval), group_interval=min(30.0, values.window))
-    with Stack(project.state / "watch", values, targets, webhook, token_file, delays=delays) as stack:
+    folder = project.state / "watch"
+    page = write_page_token(folder)
+    with Stack(
+        folder, values, [*targets, f"{loop}/metrics"], webhook, token_file, page_token_file=page, delays=delays
+    ) as stack:
         stack.wait_ready()
         pages = {"Prometheus": stack.prometheus_url, "Alertmanager": stack.alertmanager_url}
         yield Watch("Prometheus and Alertmanager", pages)

@@ -186,5 +186,8 @@ def merge(batches: Sequence[SignalBatch]) -> SignalBatch:
 
 
 def _size(batch: SignalBatch) -> int:
-    inputs = sum(array.nbytes for group in batch.encoded for array in group.inputs.values())
-    return inputs + sum(array.nbytes for array in batch.outputs.values())
+    size = 0
+    for arrays in (batch.outputs, *(group.inputs for group in batch.encoded)):
+        for array in arrays.values():
+            size += array.nbytes
+    return size

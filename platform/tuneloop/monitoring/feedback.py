@@ -14,12 +14,25 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tuneloop.api import RequestError, Task
-from tuneloop.monitoring.metrics import CORRECT, CORRECTED, INVALID, WRONG, Metrics
+from tuneloop.monitoring.metrics import (
+    BOTH,
+    CHALLENGER_ONLY,
+    CHAMPION_ONLY,
+    CORRECT,
+    CORRECTED,
+    INVALID,
+    NEITHER,
+    WRONG,
+    Metrics,
+)
+from tuneloop.monitoring.shadows import Compared, ShadowStore
 from tuneloop.monitoring.store import Labelled, Prediction, PredictionStore
 
 logger = logging.getLogger(__name__)
 
 LONGEST_ID = 100
+
+_RIGHT = {(True, True): BOTH, (True, False): CHAMPION_ONLY, (False, True): CHALLENGER_ONLY, (False, False): NEITHER}
 
 FeedbackStatus = Literal["new", "changed", "same", "orphaned", "refused"]
 
@@ -60,6 +73,7 @@ class Feedback:
     ) -> None:
         self._store, self._metrics, self._model, self._clock = store, metrics, model, clock
         self._judge = (task, tolerance)
+        self._shadows = ShadowStore(store)
         metrics.labels_orphaned.labels(model)
 
     def use(self, task: Task, tolerance: float) -> None:
@@ -102,7 +116,21 @@ class Feedback:
         pairs = self._store.claim(self._model, ids)
         for pair in pairs:
             self._count(pair)
+        self.compare(ids)
         return len(pairs)
+
+    def compare(self, ids: Sequence[str] | None = None) -> int:
+        """Count who was right, champion or shadow, where a label tells; each row is counted once, by one worker.
+
+        Call it with the ids of shadow answers just stored; `join` does the rest.
+
+        Returns:
+            How many were counted.
+        """
+        found = self._shadows.claim(self._model, ids)
+        for compared in found:
+            self._count_shadow(compared)
+        return len(found)
 
     def _refusal(self, id_: Any, label: Any, prediction: Prediction | None) -> str:
         if not _valid_id(id_):
@@ -131,6 +159,20 @@ class Feedback:
         self._metrics.labels.labels(*one, CORRECT if abs(error) <= tolerance else WRONG).inc()
         self._metrics.label_squared_error.labels(*one).inc(error * error)
         self._metrics.label_delay_seconds.labels(*one).observe(max(0.0, pair.labelled - pair.prediction.time))
+
+    def _count_shadow(self, compared: Compared) -> None:
+        task, tolerance = self._judge
+        champion, shadow = compared.pair.prediction, compared.shadow
+        pair = (self._model, shadow.version, champion.version)
+        try:
+            errors = [task.error(answer, compared.pair.label) for answer in (champion.answer, shadow.answer)]
+        except RequestError:
+            # The champion's own count says so already.
+            return
+        right = (abs(errors[0]) <= tolerance, abs(errors[1]) <= tolerance)
+        self._metrics.shadow_labels.labels(*pair, _RIGHT[right]).inc()
+        for whose, error in zip((CHAMPION_ONLY, CHALLENGER_ONLY), errors, strict=True):
+            self._metrics.shadow_squared_error.labels(*pair, whose).inc(error * error)
 
 
 def _valid_id(value: Any) -> bool:

@@ -46,10 +46,21 @@ def drift(counts: NDArray[Any], ratios: NDArray[Any], reference_rows: float) -> 
     rows = float(counts.sum())
     if not rows > 0:
         return None
-    bins = len(counts)
-    shares = (counts + 0.5) / (rows + 0.5 * bins)
-    psi = float(((shares - ratios) * np.log(shares / ratios)).sum())
-    return Drift(psi=psi, zscore=zscore(psi, rows, reference_rows, bins - 1), rows=rows)
+    psi = float(stability(counts, ratios))
+    return Drift(psi=psi, zscore=zscore(psi, rows, reference_rows, len(counts) - 1), rows=rows)
+
+
+def smoothed(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Shares `(count + 0.5) / (rows + 0.5 bins)` of counts `[..., bins]`: all above 0, each set sums to 1."""
+    shares: NDArray[np.float64] = (counts + 0.5) / (counts.sum(axis=-1, keepdims=True) + 0.5 * counts.shape[-1])
+    return shares
+
+
+def stability(counts: NDArray[Any], ratios: NDArray[Any]) -> NDArray[np.float64]:
+    """The population stability index of counts `[..., bins]` against shares `[..., bins]`: `float64 [...]`."""
+    shares = smoothed(counts)
+    index: NDArray[np.float64] = ((shares - ratios) * np.log(shares / ratios)).sum(axis=-1)
+    return index
 
 
 def zscore(psi: float, rows: float, reference_rows: float, freedom: int) -> float:

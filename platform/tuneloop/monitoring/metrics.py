@@ -31,6 +31,14 @@ CORRECT, WRONG, CORRECTED, INVALID = "correct", "wrong", "corrected", "invalid"
 OUTCOMES = (CORRECT, WRONG, CORRECTED, INVALID)
 """Values of `outcome` in `tuneloop_labels_total`; accuracy is `correct / (correct + wrong)`."""
 
+AGREE, DIFFER, FAILED, DROPPED = "agree", "differ", "failed", "dropped"
+SHADOW_OUTCOMES = (AGREE, DIFFER, FAILED, DROPPED)
+"""Values of `outcome` in `tuneloop_shadow_rows_total`; agreement is `agree / (agree + differ)`."""
+
+BOTH, CHAMPION_ONLY, CHALLENGER_ONLY, NEITHER = "both", "champion", "challenger", "neither"
+RIGHT = (BOTH, CHAMPION_ONLY, CHALLENGER_ONLY, NEITHER)
+"""Values of `right` in `tuneloop_shadow_labels_total`: who was right about the same row."""
+
 PREDICTION_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds."""
 DELAY_BUCKETS = (1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 259200.0, 604800.0, 2592000.0)
@@ -49,6 +57,9 @@ class Metrics:
     signal_failures: Counter
     predictions: Counter
     prediction_seconds: Histogram
+    batches: Counter
+    batch_rows: Counter
+    queue_rows: Gauge
     requests_refused: Counter
     labels: Counter
     label_squared_error: Counter
@@ -60,6 +71,14 @@ class Metrics:
     live_version: Gauge
     swaps: Counter
     channel_refusals: Counter
+    challenger_workers: Gauge
+    challenger_refusals: Counter
+    challenger_failures: Counter
+    shadow_rows: Counter
+    shadow_seconds: Histogram
+    shadow_squared_difference: Counter
+    shadow_labels: Counter
+    shadow_squared_error: Counter
 
 
 @functools.cache
@@ -75,6 +94,7 @@ def metrics() -> Metrics:
         raise MissingExtraError("counting", "prometheus_client", "serve") from error
 
     one = ["model", "version"]
+    pair = [*one, "champion"]
     each_bin = [*one, "signal", "bin"]
     return Metrics(
         signal_observations=Counter(SIGNAL_OBSERVATIONS, "Values of a signal seen in a bin.", each_bin),
@@ -93,6 +113,11 @@ def metrics() -> Metrics:
         predictions=Counter("tuneloop_predictions_total", "Rows answered.", one),
         prediction_seconds=Histogram(
             "tuneloop_prediction_seconds", "Seconds from a request to its answer.", one, buckets=PREDICTION_BUCKETS
+        ),
+        batches=Counter("tuneloop_batches_total", "Calls of the model.", one),
+        batch_rows=Counter("tuneloop_batch_rows_total", "Rows in the calls of the model.", one),
+        queue_rows=Gauge(
+            "tuneloop_queue_rows", "Rows that wait, looked at once a second.", one, multiprocess_mode="livesum"
         ),
         requests_refused=Counter("tuneloop_requests_refused_total", "Requests refused.", ["model", "reason"]),
         labels=Counter(LABELS, "Labels joined with their prediction, by outcome.", [*one, "outcome"]),
@@ -121,6 +146,42 @@ def metrics() -> Metrics:
         swaps=Counter("tuneloop_swaps_total", "Changes of the version served.", ["model"]),
         channel_refusals=Counter(
             "tuneloop_channel_refusals_total", "Versions the channel named that were not taken.", ["model", "reason"]
+        ),
+        challenger_workers=Gauge(
+            "tuneloop_challenger_workers",
+            "Workers that ask this version too; mode is shadow or canary.",
+            [*one, "sha256", "mode"],
+            multiprocess_mode="livesum",
+        ),
+        challenger_refusals=Counter(
+            "tuneloop_challenger_refusals_total",
+            "Challengers the channel named that were not taken.",
+            ["model", "reason"],
+        ),
+        challenger_failures=Counter(
+            "tuneloop_challenger_failures_total",
+            "Requests a challenger could not answer; a champion answered.",
+            [*one, "reason"],
+        ),
+        shadow_rows=Counter("tuneloop_shadow_rows_total", "Rows shown to a shadow, by outcome.", [*pair, "outcome"]),
+        shadow_seconds=Histogram(
+            "tuneloop_shadow_seconds",
+            "Seconds a shadow took for one call, of up to 32 rows.",
+            one,
+            buckets=PREDICTION_BUCKETS,
+        ),
+        shadow_squared_difference=Counter(
+            "tuneloop_shadow_squared_difference_total", "Sum of squared differences of a shadow and its champion.", pair
+        ),
+        shadow_labels=Counter(
+            "tuneloop_shadow_labels_total",
+            "Labels of rows that a shadow answered too, by who was right.",
+            [*pair, "right"],
+        ),
+        shadow_squared_error=Counter(
+            "tuneloop_shadow_squared_error_total",
+            "Sum of squared errors on rows that both answered, of champion or challenger.",
+            [*pair, "of"],
         ),
     )
 
@@ -178,9 +239,14 @@ def loop_metrics() -> LoopMetrics:
         raise MissingExtraError("counting", "prometheus_client", "serve") from error
 
     return LoopMetrics(
-        alerts=Counter("tuneloop_loop_alerts_total", "Alerts received, by what was decided.", ["alert", "decision"]),
-        runs=Counter("tuneloop_loop_runs_total", "Retrainings ended, by outcome.", ["outcome"]),
+        alerts=Counter(
+            "tuneloop_loop_alerts_total", "Alerts received, by what was decided.", ["model", "alert", "decision"]
+        ),
+        runs=Counter("tuneloop_loop_runs_total", "Retrainings ended, by outcome.", ["model", "outcome"]),
         run_seconds=Histogram(
-            "tuneloop_loop_run_seconds", "Seconds from the decision for a run to its end.", buckets=RUN_BUCKETS
+            "tuneloop_loop_run_seconds",
+            "Seconds from the decision for a run to its end.",
+            ["model"],
+            buckets=RUN_BUCKETS,
         ),
     )

@@ -8,9 +8,11 @@ looked at while some worker serves it: its reference gauges are above 0 then.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any
+from urllib.parse import quote_plus
 
 from tuneloop.api import ConfigError
 from tuneloop.monitoring.formula import CONFIDENCE_Z
@@ -37,6 +39,13 @@ ANNOTATIONS = {
     },
 }
 """Texts by alert; `{value}` is z, or the upper bound of the share of right answers."""
+DASHBOARD_LINKS = {
+    DRIFT_ALERT: "{grafana}/d/tuneloop-drift?var-model={model}&var-version={version}&var-signal={signal}",
+    ACCURACY_ALERT: "{grafana}/d/tuneloop-accuracy?var-model={model}&var-version={version}",
+}
+"""Where Grafana shows what an alert is about, by alert; labels are quoted."""
+LIMITS = ("zscore", "psi", "min_rows", "accuracy_drop", "min_labels")
+"""Thresholds of `WatchValues` that are recorded, so that dashboards draw each project's own."""
 VALUE_DIGITS = 3
 _SAMPLES = 4
 """Scrapes a window must hold for `increase` to mean something."""
@@ -57,6 +66,8 @@ class WatchValues:
         accuracy_drop: An alarm needs an upper bound of accuracy below the holdout's by more than this.
         min_labels: Labels a window must hold before its accuracy is judged.
         scrape_interval: Between two looks at the counters, and between two evaluations.
+        grafana: Where people reach Grafana; alerts then carry `dashboard_url`.
+        runbook: A page that says what to do; alerts then carry it as `runbook_url`.
     """
 
     model: str
@@ -67,6 +78,8 @@ class WatchValues:
     accuracy_drop: float = 0.02
     min_labels: int = 200
     scrape_interval: float = 15.0
+    grafana: str = ""
+    runbook: str = ""
 
     def __post_init__(self) -> None:
         if self.scrape_interval > _LONGEST_INTERVAL:
@@ -98,7 +111,7 @@ def rule_groups(values: WatchValues) -> dict[str, Any]:
             {
                 "name": f"tuneloop-{values.model}",
                 "interval": duration(values.scrape_interval),
-                "rules": [*_drift_rules(values), *_accuracy_rules(values)],
+                "rules": [*_limit_rules(values), *_drift_rules(values), *_accuracy_rules(values)],
             }
         ]
     }
@@ -109,10 +122,26 @@ def rule_file(values: WatchValues) -> str:
     return to_yaml(rule_groups(values))
 
 
-def alert_texts(alert: str, values: WatchValues, labels: dict[str, str], value: str) -> dict[str, str]:
-    """The texts of an alert, for labels and a value that may be Prometheus templates."""
+def alert_texts(
+    alert: str, values: WatchValues, labels: dict[str, str], value: str, quote: Callable[[str], str] = quote_plus
+) -> dict[str, str]:
+    """The annotations of an alert.
+
+    Args:
+        alert: Its name.
+        values: Hold the window, and what it links to.
+        labels: The alert's own; they may be Prometheus templates, as `value` may.
+        value: z, or the upper bound of accuracy.
+        quote: Makes a label part of an address.
+    """
     named = {"model": "", "version": "", "signal": "", **labels, "window": duration(values.window), "value": value}
-    return {name: text.format(**named) for name, text in ANNOTATIONS[alert].items()}
+    texts = {name: text.format(**named) for name, text in ANNOTATIONS[alert].items()}
+    if values.grafana:
+        quoted = {name: quote(text) for name, text in named.items()}
+        texts["dashboard_url"] = DASHBOARD_LINKS[alert].format(**quoted, grafana=values.grafana.rstrip("/"))
+    if values.runbook:
+        texts["runbook_url"] = values.runbook
+    return texts
 
 
 def duration(seconds: float) -> str:
@@ -132,6 +161,17 @@ def to_yaml(value: Any) -> str:
     stream = StringIO()
     yaml.dump(value, stream)
     return stream.getvalue()
+
+
+def _limit_rules(values: WatchValues) -> list[dict[str, Any]]:
+    return [
+        {
+            "record": "model_limit:tuneloop_alert:threshold",
+            "expr": f"vector({getattr(values, limit)})",
+            "labels": {"model": values.model, "limit": limit},
+        }
+        for limit in LIMITS
+    ]
 
 
 def _drift_rules(values: WatchValues) -> list[dict[str, Any]]:
@@ -179,22 +219,27 @@ def _accuracy_rules(values: WatchValues) -> list[dict[str, Any]]:
     window, model = duration(values.window), f"model={_quote(values.model)}"
     counted = f"model_version:tuneloop_labels:increase{window}"
     share = f"model_version:tuneloop_accuracy:ratio{window}"
+    lower = f"model_version:tuneloop_accuracy_lower:ratio{window}"
     upper = f"model_version:tuneloop_accuracy_upper:ratio{window}"
     n, p, z = f"({_of(counted, values)} > 0)", _of(share, values), f"{CONFIDENCE_Z:g}"
 
     def labels(outcome: str) -> str:
         return f'sum by (model, version) (increase({LABELS}{{{model}, outcome=~"{outcome}"}}[{window}]))'
 
+    def bound(sign: str) -> str:
+        """An end of the Wilson interval."""
+        return (
+            f"({p} + {z}^2 / (2 * {n}) {sign} {z} * sqrt({p} * (1 - {p}) / {n} + {z}^2 / (4 * {n}^2)))"
+            f" / (1 + {z}^2 / {n})"
+        )
+
     reference = f"max by (model, version) ({REFERENCE_SCORE}{{{model}}} > 0)"
     condition = f"{_of(upper, values)} < {reference} - {values.accuracy_drop:g} and {counted} >= {values.min_labels}"
     return [
         {"record": counted, "expr": labels(f"{CORRECT}|{WRONG}")},
         {"record": share, "expr": f"{labels(CORRECT)} / {n}"},
-        {
-            "record": upper,
-            "expr": f"({p} + {z}^2 / (2 * {n}) + {z} * sqrt({p} * (1 - {p}) / {n} + {z}^2 / (4 * {n}^2)))"
-            f" / (1 + {z}^2 / {n})",
-        },
+        {"record": lower, "expr": bound("-")},
+        {"record": upper, "expr": bound("+")},
         _alert(ACCURACY_ALERT, condition, values, ("model", "version")),
     ]
 
@@ -207,8 +252,13 @@ def _alert(name: str, condition: str, values: WatchValues, labels: tuple[str, ..
         "expr": condition,
         "for": duration(values.hold),
         "labels": dict(SEVERITY),
-        "annotations": alert_texts(name, values, templates, value),
+        "annotations": alert_texts(name, values, templates, value, _quote_template),
     }
+
+
+def _quote_template(text: str) -> str:
+    """A label's template, piped through the escaping that `quote_plus` does; other text is quoted now."""
+    return text.replace(" }}", " | urlquery }}") if text.startswith("{{ $labels.") else quote_plus(text)
 
 
 def _of(record: str, values: WatchValues) -> str:

@@ -37,7 +37,9 @@ def find_stack() -> tuple[Path, Path] | None:
     return (Path(prometheus), Path(alertmanager)) if prometheus and alertmanager else None
 
 
-def prometheus_config(values: WatchValues, targets: Sequence[str], alertmanager: str, rules: str) -> str:
+def prometheus_config(
+    values: WatchValues, targets: Sequence[str], alertmanager: str, rules: str, token_file: str | None = None
+) -> str:
     """`prometheus.yml`.
 
     Args:
@@ -45,6 +47,7 @@ def prometheus_config(values: WatchValues, targets: Sequence[str], alertmanager:
         targets: Addresses of metrics pages, such as `http://127.0.0.1:3000/metrics`.
         alertmanager: Host and port.
         rules: The rule file, relative to the configuration.
+        token_file: A file with the bearer token of the metrics pages and nothing else; None: they ask for none.
     """
     interval = duration(values.scrape_interval)
     return to_yaml(
@@ -56,7 +59,7 @@ def prometheus_config(values: WatchValues, targets: Sequence[str], alertmanager:
             },
             "rule_files": [rules],
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
-            "scrape_configs": [_scrape(number, target) for number, target in enumerate(targets)],
+            "scrape_configs": [_scrape(number, target, token_file) for number, target in enumerate(targets)],
         }
     )
 
@@ -102,6 +105,7 @@ class Stack:
         targets: Addresses of metrics pages.
         webhook: Where alerts are posted.
         token_file: Holds the webhook's bearer token.
+        page_token_file: Holds the bearer token of the metrics pages and nothing else; None: they ask for none.
         delays: When Alertmanager posts.
         programs: As `find_stack` found them.
         prometheus_port: 0 picks a free one.
@@ -119,6 +123,7 @@ class Stack:
         webhook: str,
         token_file: Path | None = None,
         *,
+        page_token_file: Path | None = None,
         delays: Delays | None = None,
         programs: tuple[Path, Path] | None = None,
         prometheus_port: int = 0,
@@ -140,7 +145,8 @@ class Stack:
         secret = str(token_file.absolute()) if token_file else None
         write_atomic(folder / "rules.yml", rule_file(values).encode())
         write_atomic(folder / "alertmanager.yml", alertmanager_config(webhook, secret, delays).encode())
-        config = prometheus_config(values, targets, alertmanager, "rules.yml")
+        page_secret = str(page_token_file.absolute()) if page_token_file else None
+        config = prometheus_config(values, targets, alertmanager, "rules.yml", page_secret)
         write_atomic(folder / "prometheus.yml", config.encode())
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         try:
@@ -217,13 +223,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _scrape(number: int, target: str) -> dict[str, Any]:
+def _scrape(number: int, target: str, token_file: str | None) -> dict[str, Any]:
     parts = urlsplit(target)
+    token = {} if token_file is None else {"authorization": {"type": "Bearer", "credentials_file": token_file}}
     return {
         "job_name": f"tuneloop-{number}",
         "scheme": parts.scheme,
         "metrics_path": parts.path or "/metrics",
         "static_configs": [{"targets": [parts.netloc]}],
+        **token,
     }
 
 

@@ -7,9 +7,10 @@ workers write at the same time, so that counting them is exact.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
 import math
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tuneloop.api import Answer, Row, ServingError
+from tuneloop.monitoring.sqlite_engine import WRITE, prepare_sqlite
+from tuneloop.monitoring.tables import labels as labels_table
+from tuneloop.monitoring.tables import predictions as predictions_table
+from tuneloop.monitoring.tables import schema
+from tuneloop.monitoring.tables import shadows as shadows_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,33 +32,12 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 CHUNK = 500
-"""Rows a statement: below SQLite's limit of variables."""
+"""Rows a statement: with seven columns each, below SQLite's limit of 32,766 variables."""
 
-_schema = sa.MetaData()
-_predictions = sa.Table(
-    "tuneloop_predictions",
-    _schema,
-    sa.Column("id", sa.String(100), primary_key=True),
-    sa.Column("model", sa.String(200), nullable=False),
-    sa.Column("version", sa.String(100), nullable=False),
-    sa.Column("time", sa.Double, nullable=False),
-    sa.Column("row", sa.Text, nullable=False),
-    sa.Column("answer", sa.Text, nullable=False),
-    sa.Column("subject", sa.String(200), index=True),
-    sa.Index("tuneloop_predictions_by_time", "model", "time"),
-)
-_labels = sa.Table(
-    "tuneloop_labels",
-    _schema,
-    sa.Column("prediction_id", sa.String(100), primary_key=True),
-    sa.Column("label", sa.Text, nullable=False),
-    sa.Column("time", sa.Double, nullable=False),
-    sa.Column("corrections", sa.Integer, nullable=False),
-    sa.Column("joined", sa.Boolean, nullable=False),
-)
-sa.Index(
-    "tuneloop_labels_waiting", _labels.c.joined, sqlite_where=~_labels.c.joined, postgresql_where=~_labels.c.joined
-)
+_COLUMNS = tuple(column.name for column in predictions_table.c)
+_ENCODER = json.JSONEncoder(sort_keys=True, allow_nan=False, default=str)
+
+_PART_SIZES = (CHUNK, 100, 20, 4, 1)
 
 LabelState = Literal["new", "changed", "same"]
 
@@ -77,6 +62,16 @@ class Labelled:
     prediction: Prediction
     label: Any
     labelled: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """What a challenger answered, unseen, to the row of prediction `id`. `time` is in Unix seconds."""
+
+    id: str
+    version: str
+    time: float
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +102,7 @@ class PredictionStore:
             self._sqlite = self._engine.dialect.name == "sqlite"
             self._upsert = sqlite.insert if self._sqlite else postgresql.insert
             if self._sqlite:
-                _prepare_sqlite(self._engine)
+                prepare_sqlite(self._engine, synchronous="NORMAL")
             elif self._engine.dialect.name != "postgresql":
                 raise ValueError(f"{self._engine.dialect.name} is neither sqlite nor postgresql")
             with self._write() as connection:
@@ -123,16 +118,22 @@ class PredictionStore:
     def add_predictions(self, predictions: Sequence[Prediction]) -> None:
         """Store answered rows; one whose id is known already is left as it is."""
         with self._write() as connection:
+            if self._sqlite:
+                # Many rows a statement: a call for each row would hand Python's lock to and fro each time.
+                for part in _parts(predictions):
+                    values = tuple(itertools.chain.from_iterable(map(_record, part)))
+                    connection.exec_driver_sql(_insert_sql(len(part)), values)
+                return
+            statement = self._upsert(predictions_table).on_conflict_do_nothing()
             for chunk in _chunks(predictions):
-                statement = self._upsert(_predictions).on_conflict_do_nothing()
-                connection.execute(statement, [_record(prediction) for prediction in chunk])
+                connection.execute(statement, [dict(zip(_COLUMNS, _record(one), strict=True)) for one in chunk])
 
     def predictions(self, ids: Iterable[str]) -> dict[str, Prediction]:
         """The stored predictions of these ids."""
         found: dict[str, Prediction] = {}
         with self._engine.connect() as connection:
             for chunk in _chunks(list(dict.fromkeys(ids))):
-                for record in connection.execute(sa.select(_predictions).where(_predictions.c.id.in_(chunk))):
+                for record in connection.execute(sa.select(predictions_table).where(predictions_table.c.id.in_(chunk))):
                     found[record.id] = _prediction(record)
         return found
 
@@ -153,13 +154,13 @@ class PredictionStore:
                     {"prediction_id": id_, "label": _dump(label), "time": now, "corrections": 0, "joined": False}
                     for id_, label in chunk
                 ]
-                statement = self._upsert(_labels).values(values)
+                statement = self._upsert(labels_table).values(values)
                 new = statement.excluded
                 done = statement.on_conflict_do_update(
-                    index_elements=[_labels.c.prediction_id],
-                    set_={"label": new.label, "time": new.time, "corrections": _labels.c.corrections + 1},
-                    where=_labels.c.label != new.label,
-                ).returning(_labels.c.prediction_id, _labels.c.corrections)
+                    index_elements=[labels_table.c.prediction_id],
+                    set_={"label": new.label, "time": new.time, "corrections": labels_table.c.corrections + 1},
+                    where=labels_table.c.label != new.label,
+                ).returning(labels_table.c.prediction_id, labels_table.c.corrections)
                 touched = {row.prediction_id: row.corrections for row in connection.execute(done)}
                 states += ["same" if id_ not in touched else "changed" if touched[id_] else "new" for id_, _ in chunk]
         return states
@@ -173,19 +174,33 @@ class PredictionStore:
             model: Whose predictions.
             ids: Only these predictions; None: all.
         """
-        known = sa.select(_predictions.c.id).where(
-            _predictions.c.id == _labels.c.prediction_id, _predictions.c.model == model
+        known = sa.select(predictions_table.c.id).where(
+            predictions_table.c.id == labels_table.c.prediction_id, predictions_table.c.model == model
         )
         pairs: list[Labelled] = []
+        if not self._any_waiting():
+            return pairs
         with self._write() as connection:
             for chunk in [None] if ids is None else _chunks(list(dict.fromkeys(ids))):
-                waiting = sa.update(_labels).where(~_labels.c.joined, known.exists())
+                waiting = sa.update(labels_table).where(~labels_table.c.joined, known.exists())
                 if chunk is not None:
-                    waiting = waiting.where(_labels.c.prediction_id.in_(chunk))
-                claimed = connection.scalars(waiting.values(joined=True).returning(_labels.c.prediction_id)).all()
+                    waiting = waiting.where(labels_table.c.prediction_id.in_(chunk))
+                claimed = connection.scalars(waiting.values(joined=True).returning(labels_table.c.prediction_id)).all()
                 for part in _chunks(claimed):
-                    pairs += _pairs(connection, _joined().where(_predictions.c.id.in_(part)))
+                    pairs += _pairs(connection, _joined().where(predictions_table.c.id.in_(part)))
         return pairs
+
+    def connect(self, *, write: bool = False) -> Any:
+        """A connection as a context manager: to read with, or inside a transaction that may write."""
+        return self._write() if write else self._engine.connect()
+
+    def upsert(self, table: sa.Table) -> Any:
+        """An INSERT into a table of this store, in the words of its database."""
+        return self._upsert(table)
+
+    def labelled(self, connection: sa.Connection, ids: Sequence[str]) -> Iterator[Labelled]:
+        """The pairs of these predictions, at most `CHUNK` of them."""
+        return _pairs(connection, _joined().where(predictions_table.c.id.in_(ids)))
 
     def labelled_rows(self, model: str, since: float | None = None, limit: int | None = None) -> list[Labelled]:
         """Predictions of a model with their last label, oldest first.
@@ -195,29 +210,31 @@ class PredictionStore:
             since: Only predictions made at or after this Unix second.
             limit: Only this many, the newest.
         """
-        newest = (_predictions.c.time.desc(), _predictions.c.id.desc())
-        query = _joined().where(_predictions.c.model == model).order_by(*newest).limit(limit)
+        newest = (predictions_table.c.time.desc(), predictions_table.c.id.desc())
+        query = _joined().where(predictions_table.c.model == model).order_by(*newest).limit(limit)
         if since is not None:
-            query = query.where(_predictions.c.time >= since)
+            query = query.where(predictions_table.c.time >= since)
         with self._engine.connect() as connection:
             return list(_pairs(connection, query))[::-1]
 
     def counts(self, model: str, since: float | None = None) -> Counts:
         """How many rows there are of a model, made at or after `since`."""
-        pairs = sa.outerjoin(_predictions, _labels, _predictions.c.id == _labels.c.prediction_id)
+        pairs = sa.outerjoin(predictions_table, labels_table, predictions_table.c.id == labels_table.c.prediction_id)
         query = (
             sa.select(
-                sa.func.count(), sa.func.count(_labels.c.label), sa.func.coalesce(sa.func.sum(_labels.c.corrections), 0)
+                sa.func.count(),
+                sa.func.count(labels_table.c.label),
+                sa.func.coalesce(sa.func.sum(labels_table.c.corrections), 0),
             )
             .select_from(pairs)
-            .where(_predictions.c.model == model)
+            .where(predictions_table.c.model == model)
         )
         if since is not None:
-            query = query.where(_predictions.c.time >= since)
-        orphan = ~sa.exists().where(_predictions.c.id == _labels.c.prediction_id)
+            query = query.where(predictions_table.c.time >= since)
+        orphan = ~sa.exists().where(predictions_table.c.id == labels_table.c.prediction_id)
         with self._engine.connect() as connection:
             predictions, labelled, corrections = connection.execute(query).one()
-            waiting = connection.scalar(sa.select(sa.func.count()).select_from(_labels).where(orphan))
+            waiting = connection.scalar(sa.select(sa.func.count()).select_from(labels_table).where(orphan))
         return Counts(int(predictions), int(labelled), int(corrections), int(waiting or 0))
 
     def erase(self, *, subject: str | None = None, before: float | None = None) -> int:
@@ -228,58 +245,37 @@ class PredictionStore:
         """
         if (subject is None) == (before is None):
             raise ValueError("name either a subject or a time")
-        which = _predictions.c.subject == subject if before is None else _predictions.c.time < before
-        chosen = sa.select(_predictions.c.id).where(which)
+        which = predictions_table.c.subject == subject if before is None else predictions_table.c.time < before
+        chosen = sa.select(predictions_table.c.id).where(which)
         with self._write() as connection:
-            connection.execute(sa.delete(_labels).where(_labels.c.prediction_id.in_(chosen)))
-            return int(connection.execute(sa.delete(_predictions).where(which)).rowcount)
+            connection.execute(sa.delete(labels_table).where(labels_table.c.prediction_id.in_(chosen)))
+            mine = shadows_table.c.prediction_id.in_(chosen)
+            old = mine if before is None else mine | (shadows_table.c.time < before)
+            connection.execute(sa.delete(shadows_table).where(old))
+            return int(connection.execute(sa.delete(predictions_table).where(which)).rowcount)
+
+    def _any_waiting(self) -> bool:
+        """Whether any label waits. One that comes after this look finds the predictions stored before it."""
+        with self._engine.connect() as connection:
+            return (
+                connection.execute(sa.select(labels_table.c.joined).where(~labels_table.c.joined).limit(1)).first()
+                is not None
+            )
 
     def _write(self) -> Any:
-        return self._engine.execution_options(tuneloop_write=True).begin()
-
-
-def _prepare_sqlite(engine: sa.Engine) -> None:
-    """WAL, so that readers and the writer do not wait for each other; writers queue instead of failing.
-
-    The driver's own transactions are off: it would begin them as readers and fail when they start to write.
-    """
-
-    @sa.event.listens_for(engine, "connect")
-    def connected(connection: Any, _: Any) -> None:
-        connection.isolation_level = None
-        connection.execute("PRAGMA busy_timeout=30000")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        _enter_wal(connection)
-
-    @sa.event.listens_for(engine, "begin")
-    def begun(connection: sa.Connection) -> None:
-        writes = connection.get_execution_options().get("tuneloop_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _enter_wal(connection: sqlite3.Connection, patience: float = 30.0) -> None:
-    """The change to WAL does not wait for others who change it at the same moment, whatever `busy_timeout` says."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
+        return self._engine.execution_options(**{WRITE: True}).begin()
 
 
 def _create(connection: sa.Connection) -> None:
     """Create the tables. Workers start together: on PostgreSQL a lock makes the others wait."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(7086511)"))
-    _schema.create_all(connection)
+    schema.create_all(connection)
 
 
 def _joined() -> sa.Select[Any]:
-    return sa.select(_predictions, _labels.c.label, _labels.c.time.label("labelled")).join(
-        _labels, _labels.c.prediction_id == _predictions.c.id
+    return sa.select(predictions_table, labels_table.c.label, labels_table.c.time.label("labelled")).join(
+        labels_table, labels_table.c.prediction_id == predictions_table.c.id
     )
 
 
@@ -288,16 +284,34 @@ def _pairs(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Labelle
         yield Labelled(_prediction(record), json.loads(record.label), record.labelled)
 
 
-def _record(prediction: Prediction) -> dict[str, Any]:
-    return {
-        "id": prediction.id,
-        "model": prediction.model,
-        "version": prediction.version,
-        "time": prediction.time,
-        "row": _dump(prediction.row),
-        "answer": _dump(prediction.answer),
-        "subject": prediction.subject,
-    }
+def _parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Chunks of few sizes: the driver keeps each statement it has seen, and a long one holds much memory."""
+    start = 0
+    for size in _PART_SIZES:
+        while len(items) - start >= size:
+            yield items[start : start + size]
+            start += size
+
+
+@functools.cache
+def _insert_sql(rows: int) -> str:
+    marks = f"({', '.join('?' for _ in _COLUMNS)})"
+    names = ", ".join(f'"{name}"' for name in _COLUMNS)
+    values = ", ".join([marks] * rows)
+    return f"INSERT INTO {predictions_table.name} ({names}) VALUES {values} ON CONFLICT DO NOTHING"  # noqa: S608
+
+
+def _record(prediction: Prediction) -> tuple[Any, ...]:
+    """The values of `_COLUMNS`."""
+    return (
+        prediction.id,
+        prediction.model,
+        prediction.version,
+        prediction.time,
+        _dump(prediction.row),
+        _dump(prediction.answer),
+        prediction.subject,
+    )
 
 
 def _prediction(record: Any) -> Prediction:
@@ -308,7 +322,7 @@ def _prediction(record: Any) -> Prediction:
 def _dump(value: Any) -> str:
     """JSON in ASCII, sorted: equal values give equal texts, and no database trips over a character."""
     try:
-        return json.dumps(value, sort_keys=True, allow_nan=False, default=str)
+        return _ENCODER.encode(value)
     except ValueError:
         return json.dumps(_finite(value), sort_keys=True, default=str)
 

@@ -70,6 +70,7 @@ class Watcher:
         targets: Addresses of metrics pages, one a replica.
         webhook: Where alerts are posted.
         token: The bearer token of the webhook.
+        page_token: Gives the bearer token of the metrics pages, for each look anew; None: they ask for none.
         receiver: The receiver's name in the payload.
         repeat: Seconds after which an alert that still fires is posted again.
         clock: Unix seconds.
@@ -82,11 +83,13 @@ class Watcher:
         webhook: str,
         token: str | None = None,
         *,
+        page_token: Callable[[], str] | None = None,
         receiver: str = "tuneloop",
         repeat: float = 14_400.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.values, self._targets, self._clock = values, tuple(targets), clock
+        self._page_token = page_token
         self._window = SampleWindow(values.window)
         self._states = AlertStates(values.hold)
         self._delivery = Delivery(
@@ -119,7 +122,8 @@ class Watcher:
         gauges: dict[Series, float] = {}
         for target in self._targets:
             try:
-                page = parse(get(target), "tuneloop_", {"model": self.values.model})
+                token = self._page_token() if self._page_token else None
+                page = parse(get(target, token=token), "tuneloop_", {"model": self.values.model})
             except ServingError as error:
                 logger.warning("nothing was read this time: %s", error)
                 continue

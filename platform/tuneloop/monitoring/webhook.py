@@ -64,13 +64,14 @@ def fingerprint(labels: Labels) -> str:
     return f"{digest:016x}"
 
 
-def get(url: str, *, timeout: float = 5.0) -> str:
-    """The text behind an http address.
+def get(url: str, *, token: str | None = None, timeout: float = 5.0) -> str:
+    """The text behind an http address. `token` is a bearer token to bring.
 
     Raises:
         ServingError: It cannot be had.
     """
-    return _send(urllib.request.Request(_http(url)), timeout)  # noqa: S310
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return _send(urllib.request.Request(_http(url), headers=headers), timeout)  # noqa: S310
 
 
 def post(url: str, body: dict[str, Any], *, token: str | None = None, timeout: float = 10.0) -> None:
@@ -92,6 +93,8 @@ def _send(request: urllib.request.Request, timeout: float) -> str:
     try:
         with opener.open(request, timeout=timeout) as response:
             return str(response.read().decode("utf-8", "replace"))
+    except urllib.error.HTTPError as error:
+        raise ServingError(f"{request.full_url} refuses: {error}") from error
     except (OSError, HTTPException) as error:
         raise ServingError(f"{request.full_url} cannot be reached: {error}") from error
 

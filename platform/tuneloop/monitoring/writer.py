@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError, StatementError
 
 from tuneloop.monitoring.metrics import Metrics
-from tuneloop.monitoring.store import Prediction, PredictionStore
+from tuneloop.monitoring.store import Prediction, Shadow
 
 logger = logging.getLogger(__name__)
 
 
-class PredictionWriter:
+T = TypeVar("T", bound=Prediction | Shadow)
+_Taken = TypeVar("_Taken", bound=Prediction | Shadow, contravariant=True)
+
+
+class Sink(Protocol[_Taken]):
+    """Where answers go: the prediction store, or its part for shadows."""
+
+    def add_predictions(self, predictions: Sequence[_Taken]) -> None:
+        """Store answers; raises where it cannot."""
+
+
+class PredictionWriter(Generic[T]):
     """A queue that never makes a request wait or fail: what does not fit is dropped and counted.
 
     A write that fails is tried again until it works, so a database that comes back gets everything that still fitted
@@ -31,12 +42,14 @@ class PredictionWriter:
         batch_rows: Rows written at once, at most.
         first_pause: Seconds before a failed write is tried again; doubled each time, up to `longest_pause`.
         longest_pause: Seconds.
+        linger: Seconds for which a batch that is not full waits for more rows: a transaction costs as much as dozens
+            of rows. `flush` and `close` do not wait for it.
         written: Called in the writer's thread with the ids of each batch that was written.
     """
 
     def __init__(
         self,
-        store: PredictionStore,
+        store: Sink[T],
         metrics: Metrics,
         model: str,
         *,
@@ -44,34 +57,49 @@ class PredictionWriter:
         batch_rows: int = 500,
         first_pause: float = 0.1,
         longest_pause: float = 10.0,
+        linger: float = 0.25,
         written: Callable[[Sequence[str]], None] | None = None,
     ) -> None:
         self._store, self._batch_rows, self._written = store, batch_rows, written
         self._first_pause, self._longest_pause = first_pause, longest_pause
-        self._queue: queue.Queue[Prediction] = queue.Queue(capacity)
+        self._linger, self._capacity = linger, capacity
+        self._queue: deque[T] = deque()
         self._dropped = metrics.store_dropped_rows.labels(model)
         self._errors = metrics.store_errors.labels(model)
         self._closing = threading.Event()
         self._given_up = threading.Event()
-        self._accepted = self._done = 0
+        self._accepted = self._done = self._wanted = 0
         self._changed = threading.Condition()
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tuneloop-prediction-writer", daemon=True)
         self._thread.start()
 
-    def put(self, prediction: Prediction) -> bool:
+    def put(self, prediction: T) -> bool:
         """Queue a prediction. Never waits, never raises.
 
         Returns:
             Whether there was room; False: it was dropped and counted.
         """
+        return self.put_all((prediction,)) == 1
+
+    def put_all(self, predictions: Sequence[T]) -> int:
+        """Queue predictions. Never waits, never raises.
+
+        Returns:
+            For how many there was room; the others, the last ones, were dropped and counted.
+        """
         with self._changed:
-            if not self._closing.is_set():
-                with contextlib.suppress(queue.Full):
-                    self._queue.put_nowait(prediction)
-                    self._accepted += 1
-                    return True
-        self._dropped.inc()
-        return False
+            room = 0 if self._closing.is_set() else self._capacity - len(self._queue)
+            taken = predictions if len(predictions) <= room else predictions[:room]
+            self._queue.extend(taken)
+            self._accepted += len(taken)
+            full = len(self._queue) >= self._batch_rows
+        # The writer sleeps on while its batch fills: to wake it for every row would cost more than the row.
+        if full and not self._wake.is_set():
+            self._wake.set()
+        if len(taken) < len(predictions):
+            self._dropped.inc(len(predictions) - len(taken))
+        return len(taken)
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until everything queued so far is in the store, or was refused by it.
@@ -80,20 +108,22 @@ class PredictionWriter:
             Whether that happened within `timeout` seconds.
         """
         with self._changed:
-            goal = self._accepted
+            goal = self._wanted = self._accepted
+            self._wake.set()
             return self._changed.wait_for(lambda: self._done >= goal, timeout)
 
     def close(self, timeout: float = 10.0) -> None:
         """Take no more, write what is queued, and drop and count what cannot be written within `timeout` seconds."""
         with self._changed:
             self._closing.set()
+        self._wake.set()
         self._thread.join(timeout)
         if self._thread.is_alive():
             self._given_up.set()
             self._thread.join(self._longest_pause)
 
     def _run(self) -> None:
-        while not (self._closing.is_set() and self._queue.empty()):
+        while not (self._closing.is_set() and not self._queue):
             batch = self._take()
             if not batch:
                 continue
@@ -107,15 +137,17 @@ class PredictionWriter:
                 self._done += len(batch)
                 self._changed.notify_all()
 
-    def _take(self) -> list[Prediction]:
-        batch: list[Prediction] = []
-        with contextlib.suppress(queue.Empty):
-            batch.append(self._queue.get(timeout=0.1))
-            while len(batch) < self._batch_rows:
-                batch.append(self._queue.get_nowait())
+    def _take(self) -> list[T]:
+        """The next batch: at once where it is full or somebody waits for it, else what came while it lingered."""
+        self._wake.wait(self._linger)
+        with self._changed:
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._batch_rows))]
+            hurry = self._closing.is_set() or self._done + len(batch) < self._wanted
+            if not hurry and len(self._queue) < self._batch_rows:
+                self._wake.clear()
         return batch
 
-    def _write(self, batch: Sequence[Prediction]) -> Sequence[Prediction]:
+    def _write(self, batch: Sequence[T]) -> Sequence[T]:
         """Write a batch; gives what was stored."""
         pause = self._first_pause
         while not self._given_up.is_set():
@@ -132,7 +164,7 @@ class PredictionWriter:
         self._dropped.inc(len(batch))
         return []
 
-    def _write_singly(self, batch: Sequence[Prediction], error: Exception) -> Sequence[Prediction]:
+    def _write_singly(self, batch: Sequence[T], error: Exception) -> Sequence[T]:
         if len(batch) == 1:
             logger.error("the store refused prediction %r: %s", batch[0].id, error)
             self._dropped.inc()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -9,8 +10,9 @@ from typing import Any
 
 import pytest
 
+BOARDS = ("overview", "model", "drift", "accuracy", "challenger", "loop", "serving")
 FILES = {
-    "dashboards/desk.json",
+    *(f"dashboards/{name}.json" for name in BOARDS),
     "provisioning/dashboards/tuneloop.yaml",
     "provisioning/datasources/tuneloop.yaml",
     "rules.yml",
@@ -36,8 +38,13 @@ def test_the_files_are_written_and_written_again(tuneloop: Callable[..., Any], p
     assert f"GF_PATHS_PROVISIONING={project}/grafana/provisioning" in done.stdout
     assert f"{project}/grafana/rules.yml" in done.stdout
     assert "http://127.0.0.1:3000/metrics" in done.stdout
+    assert "http://127.0.0.1:3001/metrics" in done.stdout
     assert all(name in done.stdout for name in FILES)
-    assert json.loads((project / "grafana/dashboards/desk.json").read_text())["uid"] == "tuneloop-desk"
+    drift = json.loads((project / "grafana/dashboards/drift.json").read_text())
+    assert drift["uid"] == "tuneloop-drift"
+    [model] = [one for one in drift["templating"]["list"] if one["name"] == "model"]
+    assert model["current"]["value"] == "desk"
+    assert [link["title"] for link in drift["links"]] == ["Tuneloop"]
     source = (project / "grafana/provisioning/datasources/tuneloop.yaml").read_text()
     assert "url: http://prometheus:9090" in source
     provider = (project / "grafana/provisioning/dashboards/tuneloop.yaml").read_text()
@@ -55,7 +62,7 @@ def test_a_folder_that_is_a_file_is_refused(tuneloop: Callable[..., Any], projec
     (tmp_path / "taken").write_text("mine")
     done = tuneloop("dashboards", "--project", "desk", "--output", "taken")
     assert done.returncode == 2
-    assert f"error: {tmp_path}/taken/dashboards/desk.json cannot be written" in done.stderr
+    assert f"error: {tmp_path}/taken/dashboards/overview.json cannot be written" in done.stderr
     assert "--output FOLDER" in done.stderr
     assert (tmp_path / "taken").read_text() == "mine"
 
@@ -65,6 +72,36 @@ def test_an_address_that_is_none_is_refused(tuneloop: Callable[..., Any], projec
     assert done.returncode == 2
     assert "'prometheus:9090' is no address" in done.stderr
     assert not (project / "grafana").exists()
+
+
+def test_what_the_project_links_to(tuneloop: Callable[..., Any], project: Path) -> None:
+    file = project / "tuneloop.yaml"
+    text = re.sub(r"(?ms)^monitor:.*?(?=^\S|\Z)", "", file.read_text())
+    links = "{grafana: 'http://grafana:3100/', mlflow: 'http://mlflow:5000', runbook: 'http://wiki/drift'}"
+    file.write_text(f"{text}\nmonitor: {{window: 30m, links: {links}}}\n")
+    done = tuneloop("dashboards", "--project", "desk")
+    assert done.returncode == 0, done.stderr
+    rules = (project / "grafana/rules.yml").read_text()
+    assert "dashboard_url: http://grafana:3100/d/tuneloop-drift?var-model={{ $labels.model | urlquery }}&" in rules
+    assert "runbook_url: http://wiki/drift" in rules
+    drift = json.loads((project / "grafana/dashboards/drift.json").read_text())
+    assert [link["url"] for link in drift["links"] if link["title"] == "Versions and reports"] == [
+        "http://mlflow:5000/#/models/${model}"
+    ]
+    assert tuneloop("dashboards", "-p", "desk", "--mlflow", "http://other").returncode == 0
+    assert '"http://other/#/models/${model}"' in (project / "grafana/dashboards/drift.json").read_text()
+
+
+def test_for_any_project(tuneloop: Callable[..., Any], tmp_path: Path) -> None:
+    done = tuneloop("dashboards", "--any-project", "--output", "out", "--mounted", "/etc/set")
+    assert done.returncode == 0, done.stderr
+    assert written(tmp_path / "out") == FILES - {"rules.yml"}
+    assert "GF_PATHS_PROVISIONING=/etc/set/provisioning" in done.stdout
+    provider = (tmp_path / "out/provisioning/dashboards/tuneloop.yaml").read_text()
+    assert "path: /etc/set/dashboards" in provider
+    done = tuneloop("dashboards", "--any-project")
+    assert done.returncode == 2
+    assert "--output FOLDER" in done.stderr
 
 
 def test_outside_a_project(tuneloop: Callable[..., Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tuneloop.api import ConfigError
-from tuneloop.config import Retrain, load_project
+from tuneloop.config import Links, Retrain, load_project
 from tuneloop.plugins import PluginManager
 
 SMALLEST = """\
@@ -34,6 +34,7 @@ def test_the_whole_shape(parse: Any, desk: str) -> None:
     assert project.gate.champion_metric == "macro_f1"
     assert (project.export.quantize_mode, project.export.quantize_max_loss) == ("int8-dynamic", 0.005)
     assert project.monitor.window == 3600
+    assert project.monitor.links == Links()
     assert project.retrain == Retrain(("drift", "accuracy"), 200, 6 * 3600, 4, 3001)
     assert project.source_sha256 == hashlib.sha256(desk.encode()).hexdigest()
     assert project.root == Path.cwd()
@@ -81,6 +82,11 @@ def test_transforms_in_both_forms(parse: Any) -> None:
 )
 def test_durations(parse: Any, text: str, seconds: float) -> None:
     assert parse(SMALLEST + f"monitor: {{window: {text}}}\n").monitor.window == seconds
+
+
+def test_links_end_without_a_slash(parse: Any) -> None:
+    project = parse(SMALLEST + "monitor: {links: {grafana: 'http://grafana:3100/', runbook: 'https://wiki/a?b=c'}}\n")
+    assert project.monitor.links == Links("http://grafana:3100", "", "https://wiki/a?b=c")
 
 
 def test_a_file_and_a_folder(tmp_path: Path, desk: str, plugins: PluginManager) -> None:

@@ -242,7 +242,7 @@ def test_health_readiness_and_metrics(desk: Any) -> None:
         assert client.get("/healthz").status_code == client.get("/readyz").status_code == 200
         client.post("/alerts", json=notification(), headers=HEADERS)
         text = client.get("/metrics").text
-    assert 'tuneloop_loop_alerts_total{alert="TuneloopSignalDrift",decision="few-labels"}' in text
+    assert 'tuneloop_loop_alerts_total{alert="TuneloopSignalDrift",decision="few-labels",model="desk"}' in text
     with client_of(desk.brain, ready=False) as client:
         problem(client.get("/readyz"), 503, "unavailable")
 

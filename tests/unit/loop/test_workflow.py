@@ -26,7 +26,7 @@ from tuneloop.monitoring.store import Prediction, PredictionStore
 from tuneloop.monitoring.webhook import payload, post
 from tuneloop.pipeline import publish
 from tuneloop.registry import Entry, Registry
-from tuneloop.serving.channel import read_channel
+from tuneloop.serving.versions.channel import read_channel
 
 DRIVER = Path(__file__).with_name("driver.py")
 DEADLINE = 60.0
@@ -253,7 +253,7 @@ def test_the_champion_stays_where_there_is_no_better_one(world: World, training:
     assert world.moves() == [("promote", "1", "me")]
     assert world.serves() == "1"
     with urllib.request.urlopen(f"{world.address}/metrics", timeout=10) as answer:
-        assert f'tuneloop_loop_runs_total{{outcome="{outcome}"}} 1.0' in answer.read().decode()
+        assert f'tuneloop_loop_runs_total{{model="desk",outcome="{outcome}"}} 1.0' in answer.read().decode()
     world.stop(process)
 
 

@@ -6,8 +6,10 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from tuneloop.monitoring.formula import drift, wilson_upper
 from tuneloop.monitoring.rules import (
     ACCURACY_ALERT,
     DRIFT_ALERT,
+    LIMITS,
     WatchValues,
     alert_texts,
     duration,
@@ -119,7 +122,7 @@ def test_promtool_accepts_the_rules(tmp_path: Path, model: str) -> None:
         ["promtool", "check", "rules", "rules.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "13 rules found" in done.stdout
+    assert "19 rules found" in done.stdout
 
 
 @needs_promtool
@@ -232,8 +235,57 @@ def test_a_fall_of_accuracy_alarms(tmp_path: Path) -> None:
                 "{}",
                 {"1": round(upper, 4)},
             ),
+            (
+                "round(model_version:tuneloop_accuracy_lower:ratio600s{version='1'}, 0.0001)",
+                "{}",
+                {"1": round(1 - wilson_upper(80, 400), 4)},
+            ),
         ],
     )
+
+
+@needs_promtool
+def test_alerts_link_to_dashboard_and_runbook_where_there_are_any(tmp_path: Path) -> None:
+    values = replace(VALUES, grafana="http://grafana:3100/", runbook="https://wiki/drift?a=b&c")
+    increases, signal = [1120, 160, 160, 160], 'odd "quoted" & más/:age'
+    found = drift(np.array(increases, dtype=float), np.array(RATIOS), 2000)
+    assert found is not None
+    own = {"model": "desk", "version": "1", "signal": signal}
+    texts = alert_texts(DRIFT_ALERT, values, own, f"{found.zscore:.3g}")
+    address = urlsplit(texts["dashboard_url"])
+    assert (address.netloc, address.path) == ("grafana:3100", "/d/tuneloop-drift")
+    assert parse_qs(address.query) == {f"var-{name}": [value] for name, value in own.items()}
+    assert texts["runbook_url"] == values.runbook
+    assert alert_texts(ACCURACY_ALERT, values, own, "0.8")["dashboard_url"].startswith(
+        "http://grafana:3100/d/tuneloop-accuracy?"
+    )
+    assert alert_texts(DRIFT_ALERT, VALUES, own, "5").keys() == {"summary", "description"}
+    renamed = json.loads(
+        json.dumps(reference() + counts(steady(28, 4, 4, 4))).replace(
+            json.dumps('signal="age"')[1:-1], json.dumps(f"signal={json.dumps(signal, ensure_ascii=False)}")[1:-1]
+        )
+    )
+    expected = {"exp_labels": {"severity": "warning", **own}, "exp_annotations": texts}
+    check(tmp_path, renamed, {DRIFT_ALERT: [expected]}, values=values)
+
+
+@needs_promtool
+def test_thresholds_are_recorded(tmp_path: Path) -> None:
+    values = WatchValues("desk", window=600, min_rows=1_234_567, psi=0.0625)
+    figures = [
+        (f"model_limit:tuneloop_alert:threshold{{limit='{limit}'}}", limit, getattr(values, limit)) for limit in LIMITS
+    ]
+    tests = [
+        {"expr": expr, "eval_time": "5m", "exp_samples": [{"labels": f"{expr[:-1]},model='desk'}}", "value": value}]}
+        for expr, _, value in figures
+    ]
+    (tmp_path / "rules.yml").write_text(rule_file(values))
+    content = {"rule_files": ["rules.yml"], "evaluation_interval": "15s", "tests": [{"promql_expr_test": tests}]}
+    (tmp_path / "test.yml").write_text(json.dumps(content))
+    done = subprocess.run(
+        ["promtool", "test", "rules", "test.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_window_needs_several_scrapes() -> None:

@@ -140,6 +140,10 @@ def test_the_token_stands_in_no_configuration() -> None:
     config = prometheus_config(VALUES, ["http://127.0.0.1:3000/metrics"], "127.0.0.1:9093", "rules.yml")
     assert "127.0.0.1:3000" in config
     assert "scrape_interval: 1s" in config
+    assert "authorization" not in config
+    pages = ["http://127.0.0.1:3000/metrics"]
+    guarded = prometheus_config(VALUES, pages, "127.0.0.1:9093", "rules.yml", "/secrets/page")
+    assert "credentials_file: /secrets/page" in guarded
 
 
 @needs_stack

@@ -78,6 +78,39 @@ def test_a_full_queue_drops_and_counts_without_waiting(store: Moody) -> None:
     assert store.counts("desk").predictions == 11
 
 
+def test_what_does_not_fit_of_a_request_is_dropped_and_counted(store: Moody) -> None:
+    writer = PredictionWriter(store, metrics(), "w7", capacity=10, linger=60.0)
+    assert writer.put_all([prediction(number) for number in range(8)]) == 8
+    assert writer.put_all([prediction(number) for number in range(8, 13)]) == 2
+    assert dropped("w7") == 3
+    store.open.set()
+    assert writer.flush()
+    assert sorted(store.predictions([f"p{n}" for n in range(13)])) == sorted(f"p{n}" for n in range(10))
+    writer.close()
+    assert writer.put_all([prediction(20), prediction(21)]) == 0
+    assert dropped("w7") == 5
+
+
+def test_a_batch_waits_to_be_full_but_lets_nobody_wait(store: Moody) -> None:
+    store.open.set()
+    written: list[list[str]] = []
+    full = threading.Event()
+
+    def note(ids: Sequence[str]) -> None:
+        written.append(list(ids))
+        full.set()
+
+    writer = PredictionWriter(store, metrics(), "w8", batch_rows=4, linger=600.0, written=note)
+    for number in range(4):
+        writer.put(prediction(number))
+    assert full.wait(60)
+    writer.put(prediction(4))
+    assert writer.flush(60)
+    writer.put(prediction(5))
+    writer.close(60)
+    assert written == [["p0", "p1", "p2", "p3"], ["p4"], ["p5"]]
+
+
 def test_a_database_that_comes_back_gets_everything(store: Moody) -> None:
     store.failures = 3
     store.open.set()

@@ -1,24 +1,24 @@
-"""The files that make Grafana show a model's dashboard, and Prometheus record the series behind it."""
+"""The files that make Grafana show the dashboards, and Prometheus record the series behind them."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from tuneloop.monitoring.dashboards import DATASOURCE, model_dashboard
-from tuneloop.monitoring.rules import WatchValues, duration, rule_file, to_yaml
+from tuneloop.monitoring.grafana.build import Look, dashboards
+from tuneloop.monitoring.grafana.source import DATASOURCE
+from tuneloop.monitoring.rules import duration, to_yaml
 
 RULES = "rules.yml"
 PROVISIONING = "provisioning"
 DASHBOARDS = "dashboards"
 
 
-def grafana_files(values: WatchValues, folder: Path, prometheus: str) -> dict[str, str]:
-    """Texts of the files by their path in the folder.
+def grafana_files(look: Look, *, folder: str, prometheus: str, scrape_interval: float) -> dict[str, str]:
+    """Texts of the files, by their path in the folder.
 
     Args:
-        values: What decides on an alarm.
-        folder: Where they are going to be; Grafana is told to look there for dashboards.
+        look: What differs between sets.
+        folder: Where Grafana is going to see them.
         prometheus: Its address, as Grafana reaches it.
+        scrape_interval: In seconds; from this Grafana takes the shortest window over which it computes rates.
 
     Raises:
         MissingExtraError: `grafana_foundation_sdk` is not installed.
@@ -29,20 +29,18 @@ def grafana_files(values: WatchValues, folder: Path, prometheus: str) -> dict[st
         "type": "prometheus",
         "access": "proxy",
         "url": _literal(prometheus),
-        # From this Grafana takes the shortest window over which it computes rates.
-        "jsonData": {"timeInterval": duration(values.scrape_interval), "httpMethod": "POST"},
+        "jsonData": {"timeInterval": duration(scrape_interval), "httpMethod": "POST"},
     }
     provider = {
         "name": "tuneloop",
         "folder": "Tuneloop",
         "type": "file",
-        "options": {"path": _literal(str(folder.absolute() / DASHBOARDS))},
+        "options": {"path": _literal(f"{folder.rstrip('/')}/{DASHBOARDS}")},
     }
     return {
-        f"{DASHBOARDS}/{values.model}.json": model_dashboard(values),
+        **{f"{DASHBOARDS}/{name}.json": text for name, text in dashboards(look).items()},
         f"{PROVISIONING}/datasources/tuneloop.yaml": to_yaml({"apiVersion": 1, "datasources": [source]}),
         f"{PROVISIONING}/dashboards/tuneloop.yaml": to_yaml({"apiVersion": 1, "providers": [provider]}),
-        RULES: rule_file(values),
     }
 
 
