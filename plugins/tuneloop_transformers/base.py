@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,10 @@ class Transformers(BaseModel):
 
         checkpoint = find_checkpoint(root, self.options.checkpoint, self.options.revision)
         return PreprocessorChoice("text", tokenizer_options(checkpoint, self.options.max_length))
+
+    def files(self, root: Path) -> Sequence[Path]:
+        """The files of a checkpoint in a folder; of a hub model the options name the revision."""
+        return find_checkpoint(root, self.options.checkpoint, self.options.revision).files
 
     def build(self, root: Path, task: Task, preprocessor: Preprocessor) -> Any:  # noqa: ARG002
         """The checkpoint's backbone in float32 with a fresh head; equal on every call.

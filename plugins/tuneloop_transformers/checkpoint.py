@@ -10,6 +10,8 @@ from typing import Any
 
 from tuneloop.api import PluginError
 
+_NEVER_READ = frozenset((".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".ot", ".tflite", ".md", ".lock"))
+"""Weights in forms that are not read, and what is no part of a model."""
 _EXPECTED = "config.json, model.safetensors (or model.safetensors.index.json with its parts) and tokenizer.json"
 
 
@@ -32,6 +34,14 @@ class Checkpoint:
         else:
             place = {"pretrained_model_name_or_path": self.name, "revision": self.revision or "main"}
         return {**place, "trust_remote_code": False}
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of a folder that may be read: configuration, tokenizer and weights; none of a hub model."""
+        if self.folder is None:
+            return ()
+        found = (path for path in sorted(self.folder.iterdir()) if path.is_file() and not path.name.startswith("."))
+        return tuple(path for path in found if path.suffix.lower() not in _NEVER_READ)
 
 
 def find_checkpoint(root: Path, name: str, revision: str | None = None) -> Checkpoint:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -50,6 +51,13 @@ class BaseModel(Plugin):
     @abstractmethod
     def preprocessor(self, root: Path) -> PreprocessorChoice:
         """The preprocessor this model was trained with. `root` is the project folder, for relative paths."""
+
+    def files(self, root: Path) -> Sequence[Path]:  # noqa: ARG002
+        """The local files the model is made from, such as a checkpoint; `root` is the project folder.
+
+        A run hashes them: other content under the same path is another model, and no earlier result is taken for it.
+        """
+        return ()
 
     @abstractmethod
     def build(self, root: Path, task: Task, preprocessor: Preprocessor) -> Any:

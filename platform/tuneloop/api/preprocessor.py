@@ -35,6 +35,8 @@ class Preprocessor(Plugin):
     """The input columns a request must have."""
     tensors: tuple[Tensor, ...]
     """The model inputs that `encode` makes."""
+    longest: int = 4096
+    """The largest symbolic axis of `tensors`, apart from the batch: longer raw tensors are refused by the server."""
 
     @classmethod
     @abstractmethod

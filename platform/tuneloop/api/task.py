@@ -87,6 +87,10 @@ class Task(Plugin):
     def answers(self, outputs: Arrays) -> list[Answer]:
         """One JSON-ready answer a row; fields as in `AnswerModel`."""
 
+    def decision(self, answer: Answer) -> Any:
+        """The part of an answer that a label is held against; by default the first field of `AnswerModel`."""
+        return answer[next(iter(self.AnswerModel.model_fields))]
+
     @abstractmethod
     def error(self, answer: Answer, truth: Any) -> float:
         """How wrong an answer was, once its label is known: 0 or 1 for labels, the signed difference for values.

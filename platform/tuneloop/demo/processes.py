@@ -17,6 +17,16 @@ _TAIL_BYTES = 3000
 Value = TypeVar("Value")
 
 
+def command_environment(folder: Path) -> dict[str, str]:
+    """This process's, without the tokens and keys of servers that are no demo: its traffic would be refused."""
+    from tuneloop.serving.trust.signature import SIGN_VARIABLE, VERIFY_VARIABLE
+    from tuneloop.serving.trust.tokens import VARIABLES
+
+    left_out = {*VARIABLES.values(), SIGN_VARIABLE, VERIFY_VARIABLE}
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
+    return {**kept, "PYTHONUNBUFFERED": "1", "TUNELOOP_PROJECT": str(folder)}
+
+
 class Command:
     """One running `tuneloop` command; its output goes to a log file."""
 
@@ -31,7 +41,7 @@ class Command:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", "TUNELOOP_PROJECT": str(folder)},
+                env=command_environment(folder),
                 start_new_session=True,
             )
 

@@ -21,6 +21,7 @@ _SETTINGS = "tabular.json"
 MISSING, UNSEEN, FIRST = 0, 1, 2
 """Positions in a category's embedding: missing value, value not seen in training, first known value."""
 _MOST_CATEGORIES = 1000
+_LARGEST = 1e6
 
 
 class NumberColumn(pydantic.BaseModel):
@@ -69,11 +70,9 @@ class TabularPreprocessor(Preprocessor):
         kinds |= {c.name: Column(c.name, "category", c.values) for c in settings.categories}
         self.columns = tuple(kinds[name] for name in settings.order)
         self.cardinalities = tuple(len(c.values) + FIRST for c in settings.categories)
-        self._flags = [i for i, c in enumerate(settings.numbers) if c.missing]
-        self._mean = np.array([c.mean for c in settings.numbers])
-        self._scale = np.array([c.scale for c in settings.numbers])
+        self._flagged = [c.name for c in settings.numbers if c.missing]
         self._positions = [{value: i + FIRST for i, value in enumerate(c.values)} for c in settings.categories]
-        width = len(settings.numbers) + len(self._flags)
+        width = len(settings.numbers) + len(self._flagged)
         tensors = []
         if width:
             tensors.append(Tensor("numeric", "float32", ("batch", width)))
@@ -130,15 +129,13 @@ class TabularPreprocessor(Preprocessor):
         return [Encoded(tuple(range(len(rows))), inputs)]
 
     def _numeric(self, rows: Sequence[Row]) -> NDArray[np.float32]:
-        names = [c.name for c in self.settings.numbers]
-        raw = np.array(
-            [[np.nan if row[name] is None else row[name] for name in names] for row in rows], dtype=np.float64
-        ).reshape(len(rows), len(names))
-        missing = np.isnan(raw)
-        scaled = np.where(missing, 0.0, (raw - self._mean) / self._scale)
-        # Values far outside the training range would overflow float32 inside the network.
-        joined = np.concatenate([np.clip(scaled, -1e6, 1e6), missing[:, self._flags]], axis=1)
-        return joined.astype(np.float32)
+        # Plain Python: for the single row of a request a dozen NumPy calls cost several times as much.
+        values = [
+            [_scaled(row[c.name], c) for c in self.settings.numbers]
+            + [float(_is_missing(row[name])) for name in self._flagged]
+            for row in rows
+        ]
+        return np.array(values, dtype=np.float32).reshape(len(rows), len(self.settings.numbers) + len(self._flagged))
 
     def save(self, folder: Path) -> None:
         """Write the settings."""
@@ -148,6 +145,17 @@ class TabularPreprocessor(Preprocessor):
     def load(cls, folder: Path) -> Self:
         """The inverse of `save`."""
         return cls(TabularSettings.model_validate_json((folder / _SETTINGS).read_bytes()))
+
+
+def _is_missing(value: float | None) -> bool:
+    return value is None or value != value
+
+
+def _scaled(value: float | None, column: NumberColumn) -> float:
+    """0 where missing. Values far outside the training range would overflow float32 inside the network."""
+    if value is None or value != value:
+        return 0.0
+    return min(max((value - column.mean) / column.scale, -_LARGEST), _LARGEST)
 
 
 def _fit_number(name: str, values: Sequence[float], *, missing: bool) -> NumberColumn:

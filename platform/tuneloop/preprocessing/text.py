@@ -67,6 +67,7 @@ class TextPreprocessor(Preprocessor):
             raise DataError(f"the tokenizer of column {settings.column!r} cannot be read: {error}") from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(settings.max_length)
+        self.longest = settings.max_length
 
     @classmethod
     def fit(cls, options: Mapping[str, Any], columns: Columns, rows: Dataset) -> Self:  # noqa: ARG003

@@ -20,12 +20,15 @@ import numpy as np
 
 from tuneloop.api import Arrays, row_count
 from tuneloop.serving.errors import DeadlinePassedError, OverloadedError
+from tuneloop.serving.predictor import value_count
 
 Run: TypeAlias = Callable[[Arrays], Arrays]
 Key: TypeAlias = tuple[tuple[str, str, tuple[int, ...]], ...]
 
 INLINE_SECONDS = 0.001
 """Up to this cost a row a model runs inline."""
+MOST_QUEUED = 1024
+"""Rows that may wait, at most, unless another number is given."""
 
 
 class Job:
@@ -53,15 +56,22 @@ class Job:
 class Batcher(ABC):
     """Runs rows of many callers through `run`."""
 
-    def __init__(self, run: Run, *, max_batch: int) -> None:
-        self._run, self._max_batch = run, max_batch
+    def __init__(self, run: Run, *, max_batch: int, max_values: float = math.inf) -> None:
+        self._run, self._max_batch, self._max_values = run, max_batch, max_values
+
+    def rows_a_call(self, inputs: Arrays) -> int:
+        """How many rows like these one call takes, at least 1."""
+        if self._max_values == math.inf:
+            return self._max_batch
+        values_a_row = value_count(inputs) / max(1, row_count(inputs))
+        return max(1, min(self._max_batch, int(self._max_values / values_a_row)))
 
     @abstractmethod
     def submit(self, inputs: Arrays, deadline: float = math.inf) -> asyncio.Future[Arrays]:
         """Queue rows; must be called in the event loop.
 
         Args:
-            inputs: Named tensors, first axis the rows; at most `max_batch` of them are worth one call.
+            inputs: Named tensors, first axis the rows; at most `rows_a_call` of them are worth one call.
             deadline: On the clock of `time.monotonic`; past it the work is not begun.
 
         Returns:
@@ -70,6 +80,11 @@ class Batcher(ABC):
         Raises:
             OverloadedError: The queue is full.
         """
+
+    @property
+    def queued(self) -> int:
+        """Rows that wait now. May be asked in any thread."""
+        return 0
 
     @abstractmethod
     async def close(self) -> None:
@@ -92,6 +107,11 @@ class InlineBatcher(Batcher):
         self._queue.append(job)
         return job.future
 
+    @property
+    def queued(self) -> int:
+        """See `Batcher.queued`."""
+        return sum(job.rows for job in self._queue)
+
     def _flush(self) -> None:
         queue, self._queue = self._queue, []
         groups: dict[Key, list[Job]] = {}
@@ -112,16 +132,25 @@ class InlineBatcher(Batcher):
 class ThreadBatcher(Batcher):
     """Runs rows in `threads` threads; a free thread takes the oldest row and those of its shape behind it."""
 
-    def __init__(self, run: Run, *, threads: int = 1, max_batch: int = 32, max_queue: int = 1024) -> None:
+    def __init__(
+        self,
+        run: Run,
+        *,
+        threads: int = 1,
+        max_batch: int = 32,
+        max_values: float = math.inf,
+        max_queue: int = MOST_QUEUED,
+    ) -> None:
         """Start no thread yet; they start with the first work.
 
         Args:
             run: One call of the model; called from several threads at once.
             threads: How many calls run at the same time.
             max_batch: Rows in one call, at most.
+            max_values: Values of all inputs in one call, at most; a single row is always taken.
             max_queue: Rows that may wait, at most.
         """
-        super().__init__(run, max_batch=max_batch)
+        super().__init__(run, max_batch=max_batch, max_values=max_values)
         self._threads, self._max_queue = threads, max_queue
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="tuneloop-compute")
         self._free = threads
@@ -143,6 +172,11 @@ class ThreadBatcher(Batcher):
         self._idle.clear()
         self._pump(loop)
         return job.future
+
+    @property
+    def queued(self) -> int:
+        """See `Batcher.queued`."""
+        return self._queued
 
     def _admit(self, job: Job) -> None:
         wait = self._queued * self._row_seconds / self._threads
@@ -169,8 +203,8 @@ class ThreadBatcher(Batcher):
         key = min(self._queues, key=lambda k: self._queues[k][0][0])
         queue = self._queues[key]
         batch = [queue.popleft()[1]]
-        rows = batch[0].rows
-        while queue and rows + queue[0][1].rows <= self._max_batch:
+        rows, most = batch[0].rows, self.rows_a_call(batch[0].inputs)
+        while queue and rows + queue[0][1].rows <= most:
             batch.append(queue.popleft()[1])
             rows += batch[-1].rows
         if not queue:
@@ -201,11 +235,19 @@ class ThreadBatcher(Batcher):
         self._pool.shutdown(wait=False)
 
 
-def choose_batcher(run: Run, row_seconds: float, *, threads: int, max_batch: int) -> Batcher:
+def choose_batcher(
+    run: Run,
+    row_seconds: float,
+    *,
+    threads: int,
+    max_batch: int,
+    max_values: float = math.inf,
+    max_queue: int = MOST_QUEUED,
+) -> Batcher:
     """The batcher that fits a model's measured cost of one row, in seconds."""
     if row_seconds < INLINE_SECONDS:
         return InlineBatcher(run, max_batch=max_batch)
-    return ThreadBatcher(run, threads=threads, max_batch=max_batch)
+    return ThreadBatcher(run, threads=threads, max_batch=max_batch, max_values=max_values, max_queue=max_queue)
 
 
 def _wanted(job: Job) -> bool:

@@ -9,16 +9,20 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tuneloop.api import Answer, Arrays, Encoded, RequestError, Row, ServingError, SignalBatch, row_count, scatter
 from tuneloop.monitoring.feedback import FeedbackResult
 from tuneloop.serving.batcher import Batcher, choose_batcher
+from tuneloop.serving.doors.body import BodyReader
+from tuneloop.serving.doors.tensors import all_finite
 from tuneloop.serving.errors import NotReadyError, UnavailableError
+from tuneloop.serving.limits import DEFAULT_LIMITS, Limits
 from tuneloop.serving.loader import Loaded
 from tuneloop.serving.watch import VersionWatch, WorkerWatch
+
+if TYPE_CHECKING:
+    from tuneloop.serving.versions.challenger import Challenger
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +30,8 @@ T = TypeVar("T")
 
 CHUNK_ROWS = 32
 """Rows of one call, at most: a large request must not hold up its neighbours."""
-DEADLINE_SECONDS = 30.0
+CALL_SECONDS = 0.1
+"""One call, at most, unless a single row takes longer: by then more rows gain no throughput, and others wait."""
 LARGE_REQUEST_BYTES = 16 << 10
 """Requests above this size are checked and encoded in a thread, so that the event loop goes on."""
 
@@ -44,12 +49,18 @@ class Answered:
 class Live:
     """A version that takes requests. It is dropped once the last of its requests is answered."""
 
-    def __init__(self, loaded: Loaded, watch: VersionWatch, threads: int) -> None:
+    def __init__(self, loaded: Loaded, watch: VersionWatch, threads: int, queue_rows: int) -> None:
         self.loaded, self.watch = loaded, watch
-        self.chunk = CHUNK_ROWS if loaded.joins else 1
+        run = watch.batches.counting(loaded.predictor.run)
         self.batcher: Batcher = choose_batcher(
-            loaded.predictor.run, loaded.row_seconds, threads=threads, max_batch=self.chunk
+            run,
+            loaded.row_seconds,
+            threads=threads,
+            max_batch=CHUNK_ROWS if loaded.joins else 1,
+            max_values=CALL_SECONDS / loaded.value_seconds,
+            max_queue=queue_rows,
         )
+        watch.batches.look_at(self.batcher)
         self._requests = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -63,6 +74,11 @@ class Live:
         self._requests -= 1
         if not self._requests:
             self._idle.set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is under way."""
+        return self._requests > 0
 
     async def retire(self) -> None:
         """Wait for the last request, then release threads and counters."""
@@ -78,19 +94,30 @@ class Engine:
         model: Name of the model.
         threads: Threads that compute at the same time, for a model too slow to run inline.
         store_url: SQLAlchemy URL of the prediction store; None: nothing is stored.
+        limits: What clients may ask of it.
     """
 
-    def __init__(self, model: str, *, threads: int = 1, store_url: str | None = None) -> None:
+    def __init__(
+        self, model: str, *, threads: int = 1, store_url: str | None = None, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
         self.model = model
-        self._threads = threads
+        self.bodies = BodyReader(limits.body_seconds, limits.held_bytes)
+        self.limits = limits
+        self.threads = threads
         self.watch = WorkerWatch(model, store_url)
         self._live: Live | None = None
+        self._challenger: Challenger | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
     @property
     def ready(self) -> bool:
         """Whether a version is live: it has answered its golden examples."""
         return self._live is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether the live version has a request under way."""
+        return self._live is not None and self._live.busy
 
     @property
     def live(self) -> Loaded:
@@ -104,51 +131,89 @@ class Engine:
     async def start(self, loaded: Loaded) -> None:
         """Begin to answer with a first version."""
         watch = await asyncio.to_thread(self.watch.start, loaded)
-        self._live = Live(loaded, watch, self._threads)
+        self._live = Live(loaded, watch, self.threads, self.limits.queue_rows)
 
     async def swap(self, loaded: Loaded) -> None:
         """Answer with another version from now on; requests under way end on the version they began with."""
         watch = await asyncio.to_thread(self.watch.prepare, loaded)
-        old, self._live = self._current(), Live(loaded, watch, self._threads)
+        old, self._live = self._current(), Live(loaded, watch, self.threads, self.limits.queue_rows)
         self.watch.swap(loaded, watch)
         task = asyncio.create_task(self._retire(old))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
+    async def challenge(self, challenger: Challenger | None) -> None:
+        """Try another challenger from now on, or none; the old one ends once its last request is answered."""
+        old, self._challenger = self._challenger, challenger
+        self.watch.challenge(None if challenger is None else challenger.live.watch)
+        if old is not None:
+            task = asyncio.create_task(old.retire())
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    @property
+    def challenger(self) -> Challenger | None:
+        """The version that is tried beside the live one."""
+        return self._challenger
+
     async def stop(self) -> None:
         """Finish the requests under way, and write and count what is left."""
+        await self.challenge(None)
         live, self._live = self._live, None
         await asyncio.gather(*self._retiring)
         if live is not None:
             await live.retire()
             await asyncio.to_thread(self.watch.stop)
 
-    async def predict(self, rows: Sequence[Row], size: int = 0) -> Answered:
-        """Check, encode, run and answer rows; count and store them.
+    async def predict(self, rows: Sequence[Row], size: int = 0, key: str | None = None) -> Answered:
+        """Answer rows with the live version, or with the challenger where it is its turn; count and store them.
 
         Args:
             rows: As they came from the client.
             size: Bytes of the request; a large one is encoded in a thread.
+            key: Requests with equal keys are answered by the same version.
 
         Raises:
             RequestError: A row is refused.
             OverloadedError: There is too much to do.
             DeadlinePassedError: It waited too long.
         """
+        challenger = self._challenger
+        if challenger is None:
+            return await self.champion(rows, size)
+        return await challenger.predict(rows, size, key)
+
+    async def champion(self, rows: Sequence[Row], size: int = 0) -> Answered:
+        """As `predict`, by the live version whatever challenger there is."""
+        return await self.answer(self._current(), rows, size, self.limits.deadline_seconds)
+
+    async def answer(self, version: Live, rows: Sequence[Row], size: int, seconds: float) -> Answered:
+        """Check, encode, run and answer rows with one version; count and store them.
+
+        Args:
+            version: Answers.
+            rows: As they came from the client.
+            size: Bytes of the request.
+            seconds: Past these no work is begun.
+        """
         begun = time.perf_counter()
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        with self._current() as live:
-            checked, encoded = await _maybe_in_thread(
-                size > LARGE_REQUEST_BYTES, functools.partial(_encode, live.loaded, rows)
-            )
-            outputs = await self._compute(live, encoded, len(checked), deadline)
-            answers = live.loaded.predictor.task.answers(outputs)
-            ids = [os.urandom(12).hex() for _ in answers]
-            batch = SignalBatch(checked, encoded, outputs, answers)
+        with version as live:
+            batch = await self.work(live, rows, size, seconds)
+            answers = list(batch.answers)
+            ids = _new_ids(len(answers))
             live.watch.observe(batch)
             self.watch.store(live.loaded.version, ids, batch)
             live.watch.answered(len(answers), time.perf_counter() - begun)
-            return Answered(live.loaded.version, ids, answers, outputs)
+            return Answered(live.loaded.version, ids, answers, batch.outputs)
+
+    async def work(self, live: Live, rows: Sequence[Row], size: int, seconds: float) -> SignalBatch:
+        """Check, encode, run and answer rows with one version, and note nothing; arguments as for `answer`."""
+        deadline = time.monotonic() + seconds
+        checked, encoded = await _maybe_in_thread(
+            size > LARGE_REQUEST_BYTES, functools.partial(_encode, live.loaded, rows)
+        )
+        outputs = await self._compute(live, encoded, len(checked), deadline)
+        return SignalBatch(checked, encoded, outputs, live.loaded.predictor.task.answers(outputs))
 
     async def infer(self, inputs: Arrays) -> tuple[str, Arrays]:
         """Run raw model inputs, whose names, types and shapes were checked; counted, but neither watched nor stored.
@@ -157,7 +222,7 @@ class Engine:
             The version that answered, and the model's outputs.
         """
         begun = time.perf_counter()
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + self.limits.deadline_seconds
         with self._current() as live:
             rows = row_count(inputs)
             try:
@@ -193,10 +258,21 @@ class Engine:
         return self._live
 
     async def _compute(self, live: Live, encoded: Sequence[Encoded], rows: int, deadline: float) -> Arrays:
+        """The outputs of all rows, in order."""
+        if len(encoded) == 1 and rows <= live.batcher.rows_a_call(encoded[0].inputs) and _in_order(encoded[0], rows):
+            outputs = await live.batcher.submit(encoded[0].inputs, deadline)
+        else:
+            outputs = await self._compute_parts(live, encoded, rows, deadline)
+        if not all(map(all_finite, outputs.values())):
+            raise ServingError(f"version {live.loaded.version} gave a number that is not finite")
+        return outputs
+
+    async def _compute_parts(self, live: Live, encoded: Sequence[Encoded], rows: int, deadline: float) -> Arrays:
         parts: list[tuple[Sequence[int], Arrays]] = [
-            (group.rows[i : i + live.chunk], {n: a[i : i + live.chunk] for n, a in group.inputs.items()})
+            (group.rows[i : i + step], {name: array[i : i + step] for name, array in group.inputs.items()})
             for group in encoded
-            for i in range(0, len(group.rows), live.chunk)
+            for step in (live.batcher.rows_a_call(group.inputs),)
+            for i in range(0, len(group.rows), step)
         ]
         futures: list[asyncio.Future[Arrays]] = []
         try:
@@ -209,13 +285,21 @@ class Engine:
                 if not future.cancel() and not future.cancelled():
                     future.exception()
             raise
-        if len(done) == 1 and len(parts[0][0]) == rows and list(parts[0][0]) == list(range(rows)):
-            outputs = done[0]
-        else:
-            outputs = scatter([(part[0], one) for part, one in zip(parts, done, strict=True)], rows)
-        if not all(np.isfinite(array).all() for array in outputs.values() if array.dtype.kind == "f"):
-            raise ServingError(f"version {live.loaded.version} gave a number that is not finite")
-        return outputs
+        return scatter([(part[0], one) for part, one in zip(parts, done, strict=True)], rows)
+
+
+def _in_order(encoded: Encoded, rows: int) -> bool:
+    return encoded.rows == tuple(range(rows))
+
+
+def _new_ids(count: int) -> list[str]:
+    """Texts of 24 characters: the second, and 64 random bits from one call of the system.
+
+    Ids that rise with time fill a database's index from one end: wholly random ones touch a page of it for every row.
+    """
+    second = f"{int(time.time()):08x}"
+    digits = os.urandom(8 * count).hex()
+    return [second + digits[start : start + 16] for start in range(0, len(digits), 16)]
 
 
 def _encode(loaded: Loaded, rows: Sequence[Row]) -> tuple[list[Row], list[Encoded]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,19 +11,22 @@ from typing import TYPE_CHECKING, Literal
 
 from tuneloop.api import ArtifactError, PluginError, RequestError, Row, ServingError, TuneloopError
 from tuneloop.artifact import TRAINING, Artifact, PluginUse
-from tuneloop.serving.examples import (
+from tuneloop.serving.device import Device
+from tuneloop.serving.predictor import Predictor, value_count
+from tuneloop.serving.versions.examples import (
     QUANTIZED_TOLERANCE,
     TOLERANCE,
     answer_each,
     first_difference,
     read_examples,
 )
-from tuneloop.serving.predictor import Predictor
 
 if TYPE_CHECKING:
     from tuneloop.plugins import PluginManager
 
-Reason = Literal["unreadable", "wrong-model", "wrong-hash", "corrupt", "signature", "plugin", "unloadable", "golden"]
+Reason = Literal[
+    "unreadable", "untrusted", "wrong-model", "wrong-hash", "corrupt", "signature", "plugin", "unloadable", "golden"
+]
 """Why a version is refused: the values of the `reason` label of `tuneloop_channel_refusals_total`."""
 
 _WARM_CALLS = 5
@@ -47,6 +51,7 @@ class Loaded:
         predictor: The warm model.
         plugins: The plugins the manifest names, and no others.
         row_seconds: Measured cost of one row in one call.
+        value_seconds: The same for one value of one input: rows of different length cost differently.
         joins: Whether rows may share a call. A dynamically quantised graph scales its numbers by the whole batch, so
             that a row's answer would depend on its neighbours.
     """
@@ -56,6 +61,7 @@ class Loaded:
     predictor: Predictor
     plugins: PluginManager
     row_seconds: float
+    value_seconds: float
     joins: bool
 
 
@@ -66,7 +72,7 @@ def load_version(
     model: str | None = None,
     sha256: str | None = None,
     like: Artifact | None = None,
-    providers: Sequence[str] | None = None,
+    device: Device = "cpu",
 ) -> Loaded:
     """Verify, load, warm and examine a version. Heavy: call it in a thread.
 
@@ -76,7 +82,7 @@ def load_version(
         model: The model this server serves; None: any.
         sha256: What the artifact's hash must be; None: any.
         like: The artifact served until now: the new one must take the same columns and answer the same task.
-        providers: ONNX Runtime's execution providers; by default CPU.
+        device: Where it runs.
 
     Raises:
         VersionRefusedError: It may not serve; says why.
@@ -86,7 +92,7 @@ def load_version(
         _check_signature(artifact, like)
     plugins = serving_plugins(artifact.manifest.plugins)
     try:
-        predictor = Predictor.open(artifact, plugins, threads=1, providers=providers)
+        predictor = Predictor.open(artifact, plugins, threads=1, device=device)
         rows, answers = read_examples(folder)
     except TuneloopError as error:
         raise VersionRefusedError("unloadable", str(error)) from error
@@ -99,7 +105,7 @@ def load_version(
     quantized = any(v.served and name != _FLOAT for name, v in artifact.manifest.variants.items())
     if difference := first_difference(answers, found, QUANTIZED_TOLERANCE if quantized else TOLERANCE):
         raise VersionRefusedError("golden", f"version {version} answers its golden examples wrongly: {difference}")
-    return Loaded(version, artifact, predictor, plugins, _row_seconds(predictor, rows), joins=not quantized)
+    return Loaded(version, artifact, predictor, plugins, *_measure(predictor, rows), joins=not quantized)
 
 
 def serving_plugins(uses: Sequence[PluginUse]) -> PluginManager:
@@ -151,13 +157,15 @@ def _check_signature(artifact: Artifact, like: Artifact) -> None:
         )
 
 
-def _row_seconds(predictor: Predictor, rows: Sequence[Row]) -> float:
+def _measure(predictor: Predictor, rows: Sequence[Row]) -> tuple[float, float]:
+    """Median seconds of a call with one row, and of such a call for each value of its inputs."""
     preprocessor = predictor.preprocessor
-    costs = []
+    costs, shares = [], []
     for _ in range(_WARM_CALLS):
         for row in rows[:_WARM_CALLS]:
             inputs = preprocessor.encode(preprocessor.check([row]))[0].inputs
             begun = time.perf_counter()
             predictor.run(inputs)
             costs.append(time.perf_counter() - begun)
-    return sorted(costs)[len(costs) // 2]
+            shares.append(costs[-1] / value_count(inputs))
+    return statistics.median(costs), statistics.median(shares)

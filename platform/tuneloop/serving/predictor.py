@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Self
 from tuneloop.api import (
     Answer,
     Arrays,
-    ArtifactError,
     Encoded,
     MissingExtraError,
     Preprocessor,
@@ -19,9 +18,16 @@ from tuneloop.api import (
     scatter,
 )
 from tuneloop.artifact import PREPROCESSOR, Artifact
+from tuneloop.serving.binding import BoundGraph
+from tuneloop.serving.device import Device, on_cuda, open_session
 
 if TYPE_CHECKING:
     from tuneloop.plugins import PluginManager
+
+
+def value_count(inputs: Arrays) -> int:
+    """How many values all inputs hold together, at least 1: what a call costs is about proportional to it."""
+    return max(1, sum(array.size for array in inputs.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ class Predictor:
         preprocessor: Preprocessor,
         *,
         threads: int = 1,
-        providers: Sequence[str] | None = None,
+        device: Device = "cpu",
     ) -> None:
         """Load the graph.
 
@@ -53,10 +59,11 @@ class Predictor:
             task: Makes answers from outputs.
             preprocessor: Makes inputs from rows.
             threads: Threads inside one call (ONNX Runtime's `intra_op`).
-            providers: ONNX Runtime's execution providers; by default CPU.
+            device: Where it runs.
 
         Raises:
             ArtifactError: ONNX Runtime cannot load the graph.
+            ServingError: The device is not there.
         """
         try:
             import onnxruntime
@@ -68,15 +75,11 @@ class Predictor:
         # Spinning threads hold a core while they wait: on a shared machine that costs more than it gains.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(model), options, providers=list(providers or ("CPUExecutionProvider",))
-            )
-        except Exception as error:
-            raise ArtifactError(f"ONNX Runtime {onnxruntime.__version__} cannot load {model}: {error}") from error
+        self._session = open_session(model, options, device)
         self.task, self.preprocessor = task, preprocessor
         self.input_names = tuple(item.name for item in self._session.get_inputs())
         self.output_names = tuple(item.name for item in self._session.get_outputs())
+        self._bound = BoundGraph(self._session, self.output_names) if on_cuda(self._session) else None
 
     @classmethod
     def open(
@@ -85,17 +88,24 @@ class Predictor:
         plugins: PluginManager,
         *,
         threads: int = 1,
-        providers: Sequence[str] | None = None,
+        device: Device = "cpu",
     ) -> Self:
         """The predictor of an artifact, with the task and the preprocessor its manifest names."""
         manifest = artifact.manifest
         task = plugins.get("task", manifest.task.name).from_state(manifest.task.state)
         preprocessor = plugins.get("preprocessor", manifest.preprocessor).load(artifact.folder / PREPROCESSOR)
-        return cls(artifact.model, task, preprocessor, threads=threads, providers=providers)
+        return cls(artifact.model, task, preprocessor, threads=threads, device=device)
+
+    @property
+    def device(self) -> Device:
+        """Where it runs: `cpu` or `gpu`."""
+        return "cpu" if self._bound is None else "gpu"
 
     def run(self, inputs: Arrays) -> Arrays:
         """One call of the graph: named inputs to named outputs, first axis the batch."""
         feed = {name: inputs[name] for name in self.input_names}
+        if self._bound is not None:
+            return self._bound.run(feed)
         return dict(zip(self.output_names, self._session.run(None, feed), strict=True))
 
     def outputs(self, encoded: Sequence[Encoded], rows: int) -> Arrays:

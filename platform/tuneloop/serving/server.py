@@ -10,19 +10,25 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 from tuneloop.api import ServingError
+from tuneloop.serving.supervise import VARIABLE as FAILURE_VARIABLE
 
 _TAIL_BYTES = 4000
 _POLL_SECONDS = 0.05
+STOP_SECONDS = 45.0
+"""For a server to end: above a request's deadline and the time it drains before."""
+_FAILED_SECONDS = 1.0
+"""For a server to end whose workers cannot start: there is nothing to finish."""
 
 
 class ServerProcess:
     """A running server. Use as a context manager, or call `stop`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-        self._process, self.url, self.log = process, url, log
+    def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path, failure: Path | None = None) -> None:
+        self._process, self.url, self.log, self._failure = process, url, log, failure
 
     @property
     def pid(self) -> int:
@@ -47,7 +53,7 @@ class ServerProcess:
             timeout: Seconds to wait, at most; a server that is not ready by then is stopped.
 
         Raises:
-            ServingError: It ended, or was not ready in time; quotes the end of its log.
+            ServingError: It ended, a worker cannot start, or it was not ready in time; says why, or quotes its log.
         """
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -55,6 +61,10 @@ class ServerProcess:
                 raise ServingError(f"the server ended with status {status}; {self._tail()}")
             if _is_ready(f"{self.url}/readyz"):
                 return
+            if self._failure is not None and self._failure.is_file():
+                said = self._failure.read_text(errors="replace")
+                self.stop(_FAILED_SECONDS)
+                raise ServingError(f"the server cannot start: {said}. Its log: {self.log}")
             time.sleep(_POLL_SECONDS)
         self.stop()
         raise ServingError(f"the server was not ready within {timeout:.0f} s; {self._tail()}")
@@ -63,7 +73,7 @@ class ServerProcess:
         """Wait until it ends by itself, and give its exit status."""
         return self._process.wait()
 
-    def stop(self, timeout: float = 20.0) -> None:
+    def stop(self, timeout: float = STOP_SECONDS) -> None:
         """Ask it to finish its requests and end; after `timeout` seconds end it and its workers by force."""
         if self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
@@ -94,6 +104,7 @@ def start_server(
     threads: int = 2,
     channel: str | None = None,
     store_url: str | None = None,
+    guards: Mapping[str, str] | None = None,
 ) -> ServerProcess:
     """Start `bentoml serve`; it is not ready yet when this returns.
 
@@ -107,6 +118,7 @@ def start_server(
         threads: Threads of a worker that compute at the same time.
         channel: Path or URL of the channel file; None: the Bento's own version for ever.
         store_url: SQLAlchemy URL of the prediction store; None: nothing is stored.
+        guards: Environment variables of `Access` and `TUNELOOP_DEVICE` with their values, beside those of this process.
 
     Raises:
         ServingError: The process cannot be started.
@@ -114,6 +126,10 @@ def start_server(
     home.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = server_environment(home=home, workers=workers, threads=threads, channel=channel, store_url=store_url)
+    environment |= guards or {}
+    failure = home / "failure.txt"
+    failure.unlink(missing_ok=True)
+    environment[FAILURE_VARIABLE] = str(failure.resolve())
     command = [sys.executable, "-m", "bentoml", "serve", tag, "--host", host, "--port", str(port)]
     try:
         with log.open("ab") as output:
@@ -127,7 +143,7 @@ def start_server(
             )
     except OSError as error:
         raise ServingError(f"`{' '.join(command)}` cannot be started: {error}") from error
-    return ServerProcess(process, f"http://{host}:{port}", log)
+    return ServerProcess(process, f"http://{host}:{port}", log, failure)
 
 
 def server_home(state: Path, port: int) -> Path:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import logging
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,30 @@ import orjson
 
 from tuneloop.api import MissingExtraError, Task
 from tuneloop.artifact import MANIFEST, Manifest
-from tuneloop.serving.body import list_of, parse_object, read_body
+from tuneloop.serving.device import Device, read_device
+from tuneloop.serving.doors.body import list_of, parse_object
+from tuneloop.serving.doors.direct import Direct, Door
+from tuneloop.serving.doors.drain import Drain, Draining
+from tuneloop.serving.doors.feedback import take_feedback
+from tuneloop.serving.doors.front import Front
+from tuneloop.serving.doors.openapi import Document, make_document
+from tuneloop.serving.doors.problems import as_problem
+from tuneloop.serving.doors.protocol import ProtocolDoor
+from tuneloop.serving.doors.refusals import count_refusal
+from tuneloop.serving.doors.schemas import Schemas, make_schemas
 from tuneloop.serving.engine import Engine
-from tuneloop.serving.examples import read_examples
-from tuneloop.serving.front import Front
+from tuneloop.serving.limits import DEFAULT_LIMITS, Limits
 from tuneloop.serving.loader import load_version, serving_plugins
-from tuneloop.serving.openapi import Document, make_document
-from tuneloop.serving.problems import Problem, as_problem
-from tuneloop.serving.protocol import ProtocolDoor
-from tuneloop.serving.refusals import count_refusal
-from tuneloop.serving.schemas import FeedbackItem, Schemas, make_schemas
-from tuneloop.serving.watcher import ChannelWatcher
+from tuneloop.serving.packaging.image import make_image
+from tuneloop.serving.packaging.lock import BuildDevice
+from tuneloop.serving.supervise import failing_slowly, look_closely
+from tuneloop.serving.trust.access import Access
+from tuneloop.serving.trust.auth import secure_document
+from tuneloop.serving.trust.exposure import default_host
+from tuneloop.serving.trust.signature import Verifier
+from tuneloop.serving.versions.examples import read_examples
+from tuneloop.serving.versions.split import key_of
+from tuneloop.serving.versions.watcher import ChannelWatcher
 
 logger = logging.getLogger(__name__)
 
@@ -44,30 +58,47 @@ class Settings:
         store_url: SQLAlchemy URL of the prediction store; None: no store.
         workers: Worker processes.
         threads: Threads of a worker that compute at the same time.
+        limits: What clients may ask of it.
+        device: Where the model runs; None: as its Bento was built.
     """
 
     channel: str | None = None
     store_url: str | None = None
     workers: int = 1
     threads: int = 2
+    limits: Limits = DEFAULT_LIMITS
+    device: Device | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read `TUNELOOP_CHANNEL`, `TUNELOOP_STORE_URL`, `TUNELOOP_WORKERS` and `TUNELOOP_THREADS`."""
+        """Read `TUNELOOP_CHANNEL`, `..._STORE_URL`, `..._WORKERS`, `..._THREADS`, `..._DEVICE`, and limits."""
         return cls(
             channel=environment.get("TUNELOOP_CHANNEL") or None,
             store_url=environment.get("TUNELOOP_STORE_URL") or None,
             workers=max(1, int(environment.get("TUNELOOP_WORKERS") or 1)),
             threads=max(1, int(environment.get("TUNELOOP_THREADS") or 2)),
+            limits=Limits.from_environment(environment),
+            device=read_device(environment) if environment.get("TUNELOOP_DEVICE") else None,
         )
 
 
 class Worker:
     """What lives in one worker process: the engine, and the task that follows the channel."""
 
-    def __init__(self, folder: Path, version: str, model: str, settings: Settings) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        version: str,
+        model: str,
+        settings: Settings,
+        *,
+        device: Device = "cpu",
+        verifier: Verifier | None = None,
+    ) -> None:
         self._folder, self._version, self._settings = folder, version, settings
-        self.engine = Engine(model, threads=settings.threads, store_url=settings.store_url)
+        self._device, self._verifier = device, verifier
+        self.engine = Engine(model, threads=settings.threads, store_url=settings.store_url, limits=settings.limits)
+        self.drain = Drain.from_environment()
         self._following: asyncio.Task[None] | None = None
         self._cache: tempfile.TemporaryDirectory[str] | None = None
 
@@ -77,13 +108,23 @@ class Worker:
         watcher = None
         if self._settings.channel is not None:
             self._cache = tempfile.TemporaryDirectory(prefix="tuneloop-artifacts-")
-            watcher = ChannelWatcher(self._settings.channel, self.engine, Path(self._cache.name))
+            watcher = ChannelWatcher(
+                self._settings.channel,
+                self.engine,
+                Path(self._cache.name),
+                device=self._device,
+                verifier=self._verifier,
+            )
             loaded = await watcher.first()
         if loaded is None:
-            own = functools.partial(load_version, self._folder, self._version, model=self.engine.model)
+            own = functools.partial(
+                load_version, self._folder, self._version, model=self.engine.model, device=self._device
+            )
             loaded = await asyncio.to_thread(own)
         await self.engine.start(loaded)
         if watcher is not None:
+            # The challenger is there before the first request, so that a restart moves no key to the champion.
+            await watcher.look()
             self._following = asyncio.create_task(watcher.run())
 
     async def stop(self) -> None:
@@ -97,17 +138,20 @@ class Worker:
             self._cache.cleanup()
 
 
-def create_service(folder: Path, version: str, *, module: str) -> Any:
+def create_service(folder: Path, version: str, *, module: str, built_for: BuildDevice = "cpu") -> Any:
     """The BentoML service of an artifact.
 
     Args:
         folder: The artifact folder.
         version: Its number in the registry.
         module: `__name__` of the module that keeps the result in a variable, where BentoML looks for it.
+        built_for: The device that the Bento's requirements are for.
 
     Raises:
         MissingExtraError: BentoML is not installed.
         VersionRefusedError: A plugin the artifact needs is missing.
+        ServingError: What guards the server is not as it must be; see `Access`.
+        SignatureError: The Bento must be signed, and is not as it was signed.
     """
     try:
         import bentoml
@@ -116,16 +160,31 @@ def create_service(folder: Path, version: str, *, module: str) -> Any:
         raise MissingExtraError("serving", "bentoml", "serve") from error
     settings = Settings.from_environment()
     manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-    worker = Worker(folder, version, manifest.model, settings)
+    access = Access.from_environment()
+    if access.verifier is not None:
+        access.verifier.check_bento(folder.parent.parent, model=manifest.model, version=version)
+    device: Device = settings.device or ("gpu" if built_for == "gpu" else "auto")
+    worker = Worker(folder, version, manifest.model, settings, device=device, verifier=access.verifier)
     rows, answers = read_examples(folder)
     schemas = make_schemas(manifest.signature.columns, _task(manifest), rows, answers, manifest.model, version)
     document = make_document(manifest.model, version, schemas)
+    if access.guard is not None:
+        secure_document(document)
+    protocol = ProtocolDoor(worker.engine)
 
     class TuneloopService(Service):  # type: ignore[misc]
         """Puts the front before BentoML's middleware, and shows the model's own OpenAPI page."""
 
         def to_asgi(self, is_main: bool = True) -> Any:
-            return Front(super().to_asgi(is_main), worker.engine)
+            from tuneloop.serving.doors.connection import limit_connections
+
+            limit_connections(manifest.model, settings.limits)
+            doors: dict[str, Door] = {
+                "/predict": _typed_door(worker.engine),
+                f"/v2/models/{manifest.model}/infer": protocol,
+            }
+            front = Front(Direct(super().to_asgi(is_main), doors), worker.engine, access.guard)
+            return Draining(front, worker.drain, manifest.model)
 
         @property
         def openapi_spec(self) -> Document:
@@ -133,17 +192,18 @@ def create_service(folder: Path, version: str, *, module: str) -> Any:
 
     service = bentoml.service(
         name=manifest.model,
-        image=bentoml.images.Image(lock_python_packages=False).build_include("wheels"),
+        image=make_image(built_for),
         service_class=TuneloopService,
         labels={"model": manifest.model, "version": version},
         workers=settings.workers,
         threads=settings.threads,
+        http={"host": default_host()},
         traffic={"timeout": TIMEOUT_SECONDS},
         tracing={"excluded_urls": ".*"},
         logging={"access": {"enabled": False}},
     )(_inner(worker, schemas))
     service._caller_module = module
-    service.mount_asgi_app(ProtocolDoor(worker.engine), path="/v2", name="open-inference-protocol")
+    service.mount_asgi_app(protocol, path="/v2", name="open-inference-protocol")
     return service
 
 
@@ -161,7 +221,12 @@ def _inner(worker: Worker, schemas: Schemas) -> type:
     predict_input, feedback_input = _raw_input(schemas.predict_request), _raw_input(schemas.feedback_request)
 
     async def start(_: Any) -> None:
-        await worker.start()
+        async with failing_slowly():
+            # Libraries stay as long as the worker: the garbage collector need not look at them again and again.
+            gc.collect()
+            gc.freeze()
+            await worker.start()
+        worker.drain.listen()
 
     async def stop(_: Any) -> None:
         await worker.stop()
@@ -175,13 +240,14 @@ def _inner(worker: Worker, schemas: Schemas) -> type:
 
     async def feedback(_: Any, request: Any) -> Any:
         """Take labels by prediction id."""
-        return await _answered(engine, _feedback(engine, request))
+        return await _answered(engine, take_feedback(engine, request.receive))
 
     predict_door = bentoml.api(route="/predict", input_spec=predict_input, output_spec=schemas.predict_response)
     feedback_door = bentoml.api(route="/feedback", input_spec=feedback_input, output_spec=schemas.feedback_response)
     members = {
         "start": bentoml.on_startup(start),
         "stop": bentoml.on_shutdown(stop),
+        "supervise": bentoml.on_deployment(look_closely),
         "__is_ready__": is_ready,
         "predict": predict_door(predict),
         "feedback": feedback_door(feedback),
@@ -214,6 +280,17 @@ def _raw_input(model: Any) -> Any:
     return Raw
 
 
+def _typed_door(engine: Engine) -> Door:
+    """`/predict` as an application of its own, for the short way."""
+    from starlette.requests import Request
+
+    async def door(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        response = await _answered(engine, _predict(engine, Request(scope, receive)))
+        await response(scope, receive, send)
+
+    return door
+
+
 async def _answered(engine: Engine, work: Any) -> Any:
     """The answer, or the problem, as a response."""
     from starlette.responses import Response
@@ -229,38 +306,11 @@ async def _answered(engine: Engine, work: Any) -> Any:
 
 
 async def _predict(engine: Engine, request: Any) -> bytes:
-    body = await read_body(request.receive)
-    rows = list_of(parse_object(body, ("rows",)), "rows", "rows")
-    answered = await engine.predict(rows, len(body))
+    body = await engine.bodies.read(request.receive)
+    try:
+        rows = list_of(parse_object(body, ("rows",)), "rows", "rows")
+        answered = await engine.predict(rows, len(body), key_of(request.scope["headers"]))
+    finally:
+        engine.bodies.done(body)
     predictions = [{"id": i, **answer} for i, answer in zip(answered.ids, answered.answers, strict=True)]
     return orjson.dumps({"model": engine.model, "version": answered.version, "predictions": predictions})
-
-
-async def _feedback(engine: Engine, request: Any) -> bytes:
-    items = list_of(parse_object(await read_body(request.receive), ("items",)), "items", "items")
-    known = FeedbackItem.model_fields.keys()
-    for position, item in enumerate(items):
-        if not isinstance(item, dict):
-            raise Problem("invalid-request", "an item is an object with: id, label", row=position)
-        for key in (*known, *item):
-            if key not in item:
-                raise Problem("invalid-request", "is absent; an item has: id, label", key, position)
-            if key not in known:
-                raise Problem("invalid-request", "is not known here; an item has: id, label", key[:80], position)
-    results = await engine.label([(item["id"], item["label"]) for item in items])
-    states = [result.status for result in results]
-    joined = [r for r in results if r.status in ("new", "changed")]
-    return orjson.dumps(
-        {
-            "stored": len(joined) + states.count("orphaned"),
-            "joined": len(joined),
-            "orphaned": states.count("orphaned"),
-            "changed": states.count("changed"),
-            "unchanged": states.count("same"),
-            "refused": [
-                {"item": position, "id": result.id, "reason": result.reason}
-                for position, result in enumerate(results)
-                if result.status == "refused"
-            ],
-        }
-    )

@@ -14,9 +14,11 @@ from tuneloop.monitoring.counters import SignalCounters
 from tuneloop.monitoring.feedback import Feedback, FeedbackResult
 from tuneloop.monitoring.metrics import forget_dead_workers, metrics
 from tuneloop.monitoring.reference import REFERENCE_FILE, Reference
+from tuneloop.monitoring.shadows import ShadowStore
 from tuneloop.monitoring.signals import create_signals
-from tuneloop.monitoring.store import Prediction, PredictionStore
+from tuneloop.monitoring.store import Prediction, PredictionStore, Shadow
 from tuneloop.monitoring.writer import PredictionWriter
+from tuneloop.serving.batch_counts import BatchCounts
 from tuneloop.serving.errors import NoStoreError, StoreUnreachableError
 from tuneloop.serving.loader import Loaded
 
@@ -27,9 +29,15 @@ _SETTLE_SECONDS = 1.0
 
 
 class VersionWatch:
-    """The counters of one version in this worker."""
+    """The counters of one version in this worker.
 
-    def __init__(self, loaded: Loaded, model: str) -> None:
+    Args:
+        loaded: The version.
+        model: The `model` label.
+        mode: How a challenger is tried; its signals are not watched, as it sees a share of the rows. None: a champion.
+    """
+
+    def __init__(self, loaded: Loaded, model: str, mode: str | None = None) -> None:
         self._all = metrics()
         one = (model, loaded.version)
         self.tolerance = 0.0
@@ -37,6 +45,7 @@ class VersionWatch:
         reference = _reference(loaded.artifact)
         if reference is not None:
             self.tolerance = reference.tolerance
+        if reference is not None and mode is None:
             signature = loaded.artifact.manifest.signature
             embedding = next((t.shape[1] for t in signature.outputs if t.name == "embedding"), 0)
             signals = create_signals(
@@ -51,7 +60,11 @@ class VersionWatch:
             self._signals = SignalCounters(reference, known, self._all, *one)
         self._predictions = self._all.predictions.labels(*one)
         self._seconds = self._all.prediction_seconds.labels(*one)
-        self._live = self._all.live_version.labels(*one, loaded.artifact.sha256)
+        self.batches = BatchCounts(self._all, *one)
+        if mode is None:
+            self._live = self._all.live_version.labels(*one, loaded.artifact.sha256)
+        else:
+            self._live = self._all.challenger_workers.labels(*one, loaded.artifact.sha256, mode)
 
     def begin(self) -> None:
         """This version answers from now on."""
@@ -63,6 +76,7 @@ class VersionWatch:
         """This version has given its last answer in this worker."""
         if self._signals is not None:
             self._signals.retire()
+        self.batches.end()
         self._live.set(0)
 
     def answered(self, rows: int, seconds: float) -> None:
@@ -76,7 +90,8 @@ class VersionWatch:
             self._signals.observe(batch)
 
     def flush(self) -> None:
-        """Bring the counters of the signals up to date."""
+        """Bring the counters of signals and batches up to date."""
+        self.batches.flush()
         if self._signals is not None:
             self._signals.flush()
 
@@ -92,9 +107,11 @@ class WorkerWatch:
     def __init__(self, model: str, store_url: str | None) -> None:
         self._model, self._store_url = model, store_url
         self._store: PredictionStore | None = None
-        self._writer: PredictionWriter | None = None
+        self._writer: PredictionWriter[Prediction] | None = None
+        self._shadows: PredictionWriter[Shadow] | None = None
         self._feedback: Feedback | None = None
         self._version: VersionWatch | None = None
+        self._challenger: VersionWatch | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tuneloop-flush", daemon=True)
 
@@ -115,9 +132,20 @@ class WorkerWatch:
         self._thread.start()
         return version
 
-    def prepare(self, loaded: Loaded) -> VersionWatch:
-        """The counters of a version that may answer soon. May be called in any thread."""
-        return VersionWatch(loaded, self._model)
+    def prepare(self, loaded: Loaded, mode: str | None = None) -> VersionWatch:
+        """The counters of a version that may answer soon; `mode` as for `VersionWatch`. May be called in any thread."""
+        return VersionWatch(loaded, self._model, mode)
+
+    def challenge(self, version: VersionWatch | None) -> None:
+        """Another challenger, or none, is tried from now on; the old one is still to `end`."""
+        if version is not None:
+            version.begin()
+        self._challenger = version
+
+    @property
+    def tolerance(self) -> float:
+        """How far the champion's answer may be from the truth and still be right."""
+        return 0.0 if self._version is None else self._version.tolerance
 
     def swap(self, loaded: Loaded, version: VersionWatch) -> None:
         """Another version answers from now on; the old one is still to `end`."""
@@ -132,8 +160,21 @@ class WorkerWatch:
         if self._writer is None:
             return
         now = time.time()
-        for id_, row, answer in zip(ids, batch.rows, batch.answers, strict=True):
-            self._writer.put(Prediction(id_, self._model, version, now, row, answer))
+        self._writer.put_all(
+            [
+                Prediction(id_, self._model, version, now, row, answer)
+                for id_, row, answer in zip(ids, batch.rows, batch.answers, strict=True)
+            ]
+        )
+
+    def store_shadows(self, shadows: Sequence[Shadow]) -> None:
+        """Queue what a challenger answered unseen, where there is a store. Never waits."""
+        if self._store is None:
+            return
+        if self._shadows is None:
+            store = ShadowStore(self._store)
+            self._shadows = PredictionWriter(store, metrics(), self._model, written=self._compare)
+        self._shadows.put_all(shadows)
 
     def label(self, items: Sequence[tuple[str, Any]]) -> list[FeedbackResult]:
         """Take labels; blocks on the database.
@@ -165,8 +206,9 @@ class WorkerWatch:
             self._thread.join()
         if self._version is not None:
             self._version.end()
-        if self._writer is not None:
-            self._writer.close()
+        for writer in (self._writer, self._shadows):
+            if writer is not None:
+                writer.close()
         if self._store is not None:
             self._store.close()
 
@@ -174,11 +216,16 @@ class WorkerWatch:
         if self._feedback is not None:
             self._feedback.join(ids)
 
+    def _compare(self, ids: Sequence[str]) -> None:
+        if self._feedback is not None:
+            self._feedback.compare(ids)
+
     def _run(self) -> None:
         while not self._stopping.wait(FLUSH_SECONDS):
             try:
-                if self._version is not None:
-                    self._version.flush()
+                for version in (self._version, self._challenger):
+                    if version is not None:
+                        version.flush()
                 forget_dead_workers()
             except Exception:
                 logger.exception("counters could not be flushed")

@@ -164,6 +164,16 @@ def test_an_unreachable_hub_name_says_both_readings(tmp_path, monkeypatch):
         base("models/minilm").preprocessor(tmp_path)
 
 
+def test_the_files_of_a_folder_are_named_and_those_never_read_are_not(checkpoint, tmp_path):
+    shutil.copytree(checkpoint, tmp_path / "own")
+    for name in ("pytorch_model.bin", "README.md", ".gitattributes"):
+        (tmp_path / "own" / name).write_text("x")
+    names = {path.name for path in base("own").files(tmp_path)}
+    assert names >= {"config.json", "model.safetensors", "tokenizer.json"}
+    assert not names & {"pytorch_model.bin", "README.md", ".gitattributes"}
+    assert base("owner/model").files(tmp_path) == ()
+
+
 def test_a_folder_without_safetensors_is_refused(checkpoint, tmp_path):
     shutil.copytree(checkpoint, tmp_path / "pickled")
     (tmp_path / "pickled/model.safetensors").rename(tmp_path / "pickled/pytorch_model.bin")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -27,9 +26,10 @@ from tuneloop.artifact import (
 )
 from tuneloop.monitoring.reference import REFERENCE_FILE, build_reference
 from tuneloop.monitoring.signals import create_signals, tuneloop_signals
+from tuneloop.monitoring.stack import free_port
 from tuneloop.preprocessing.tabular import CategoryColumn, NumberColumn, TabularPreprocessor, TabularSettings
-from tuneloop.serving.examples import write_examples
 from tuneloop.serving.predictor import Predictor
+from tuneloop.serving.versions.examples import write_examples
 from tuneloop.tasks.tabular_classification import TabularClassification
 
 MODEL = "tiny-income"
@@ -158,19 +158,38 @@ def tiny_rows() -> Callable[..., list[dict[str, Any]]]:
     return make_rows
 
 
-@pytest.fixture
-def free_port() -> int:
+@pytest.fixture(name="free_port")
+def one_port() -> int:
     """A port nobody listened on a moment ago."""
-    return find_port()
-
-
-def find_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture(scope="session")
 def new_port() -> Callable[[], int]:
     """Finds a port nobody listens on."""
-    return find_port
+    return free_port
+
+
+def make_keys(folder: Path) -> tuple[Path, Path]:
+    """A private and a public Ed25519 key, as files."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+    key = Ed25519PrivateKey.generate()
+    private, public = folder / "sign.pem", folder / "verify.pem"
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    private.chmod(0o600)
+    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return private, public
+
+
+@pytest.fixture(scope="session")
+def session_keys(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], tuple[Path, Path]]:
+    """Makes pairs of keys: the files of the private and the public one."""
+    return lambda: make_keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def keys(session_keys: Callable[[], tuple[Path, Path]]) -> Callable[[], tuple[Path, Path]]:
+    """Makes pairs of keys: the files of the private and the public one."""
+    return session_keys

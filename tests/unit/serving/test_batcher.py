@@ -83,6 +83,26 @@ def test_rows_of_equal_shape_are_joined_when_a_thread_becomes_free() -> None:
     assert sizes == [(1, 2), (2, 3), (4, 2), (1, 2)]
 
 
+def test_long_rows_share_a_call_with_fewer_others() -> None:
+    gate, sizes = threading.Event(), []
+
+    def run(inputs: Arrays) -> Arrays:
+        sizes.append(inputs["x"].shape)
+        assert gate.wait(10)
+        return double(inputs)
+
+    async def everything() -> None:
+        batcher = ThreadBatcher(run, threads=1, max_batch=4, max_values=6)
+        assert [batcher.rows_a_call(rows(2, length, 0)) for length in (1, 2, 3, 6, 99)] == [4, 3, 2, 1, 1]
+        futures = [batcher.submit(rows(1, length, 0)) for length in (1, 3, 3, 3, 1, 1, 1, 1, 1, 99, 99)]
+        gate.set()
+        await asyncio.gather(*futures)
+        await batcher.close()
+
+    asyncio.run(everything())
+    assert sizes == [(1, 1), (2, 3), (1, 3), (4, 1), (1, 1), (1, 99), (1, 99)]
+
+
 def test_a_full_queue_refuses_and_says_when_to_come_back() -> None:
     gate = threading.Event()
 

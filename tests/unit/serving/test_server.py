@@ -19,10 +19,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from tuneloop.api import ServingError
 from tuneloop.artifact import Artifact
 from tuneloop.monitoring.store import PredictionStore
-from tuneloop.serving.bento import bento_folder, build_bento
-from tuneloop.serving.channel import Channel, ChannelEntry, write_channel
 from tuneloop.serving.loader import load_version
+from tuneloop.serving.packaging.bento import bento_folder, build_bento
 from tuneloop.serving.server import ServerProcess, start_server
+from tuneloop.serving.versions.channel import Channel, ChannelEntry, write_channel
 
 MODEL = "tiny-income"
 WORKERS = 2

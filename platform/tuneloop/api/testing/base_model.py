@@ -58,6 +58,13 @@ class BaseModelContract(PluginContract):
         for _, preprocessor in self._worlds(root):
             assert preprocessor.tensors
 
+    def test_files(self, root: Path) -> None:
+        """The files it is made from are there, and none is named twice."""
+        files = list(self.create().files(root))
+        assert len(set(files)) == len(files), "files names a file twice"
+        for path in files:
+            assert path.is_file(), f"files names {path}, which is no file"
+
     def test_outputs(self, root: Path) -> None:
         """`logits` with a column an output of the task; a row answers the same alone and in a batch."""
         for task, preprocessor in self._worlds(root):

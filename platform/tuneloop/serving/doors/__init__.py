@@ -1,0 +1,1 @@
+"""The two doors over HTTP: what a client sends, is refused, and gets back."""

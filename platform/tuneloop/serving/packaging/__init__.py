@@ -1,0 +1,1 @@
+"""The Bento: what it holds, its requirements, wheels, image and bill of materials."""

@@ -1,0 +1,46 @@
+"""The supervisor and its workers: dead ones are replaced at once, and one that cannot start says why.
+
+BentoML's supervisor looks at its workers every ten seconds, so a killed one would be missed for that long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+from tuneloop.artifact import write_atomic
+
+VARIABLE = "TUNELOOP_FAILURE_FILE"
+LOOK_SECONDS = 0.5
+"""Between two looks of the supervisor at its workers."""
+PAUSE_SECONDS = 5.0
+"""Before a worker that cannot start ends: the supervisor starts the next one at once, and again, and again."""
+
+
+def look_closely() -> None:
+    """Make BentoML's supervisor look at its workers every `LOOK_SECONDS`. Call it in the supervisor's process."""
+    from bentoml._internal.utils import circus
+
+    class Arbiter(circus.Arbiter):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **{**options, "check_delay": LOOK_SECONDS})
+
+    # BentoML makes its arbiter in a function that takes the interval from nowhere.
+    circus.Arbiter = Arbiter  # type: ignore[misc]
+
+
+@contextlib.asynccontextmanager
+async def failing_slowly() -> Any:
+    """Around the start of a worker: a failure is written where `start_server` looks for it, then paused over."""
+    try:
+        yield
+    except Exception as error:
+        place = os.environ.get(VARIABLE)
+        if place:
+            with contextlib.suppress(OSError):
+                write_atomic(Path(place), (str(error) or repr(error)).encode())
+        await asyncio.sleep(PAUSE_SECONDS)
+        raise
