@@ -65,7 +65,10 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """An alias that moved: from which version to which, who did it, when and why."""
+    """What was done: `promote`, `rollback`, or a challenger's `shadow`, `canary` or `stop`; who did it, when and why.
+
+    `previous` is the champion before, or the one that is challenged.
+    """
 
     kind: str
     version: str
@@ -193,8 +196,30 @@ class Registry:
             raise RegistryError(f"model {self.name!r} has no previous champion to go back to; see `tuneloop models`")
         return self._move("rollback", version.number, before.number, who, why)
 
+    def challenge(self, kind: str, wanted: str, who: str, why: str) -> Move:
+        """Record that a version is tried beside the champion, or no more; one that is tried becomes `challenger`.
+
+        Args:
+            kind: `shadow`, `canary`, or `stop`.
+            wanted: A version number or alias.
+            who: Who does it.
+            why: For what reason.
+
+        Raises:
+            RegistryError: There is no such version, or no champion, or it is the champion.
+        """
+        version, champion = self.resolve(wanted), self.resolve(CHAMPION)
+        if version.number == champion.number:
+            raise RegistryError(f"version {version.number} of {self.name!r} is the champion; try another one beside it")
+        move = Move(kind, version.number, champion.number, who, f"{self._clock():%Y-%m-%dT%H:%M:%SZ}", why)
+        with self._client() as client:
+            if kind != "stop":
+                client.set_registered_model_alias(self.name, CHALLENGER, version.number)
+            self._note(client, move)
+        return move
+
     def history(self) -> tuple[Move, ...]:
-        """Who moved the champion when and why, oldest first."""
+        """Who moved the champion, or tried a challenger, when and why, oldest first."""
         if not self._exists():
             return ()
         with self._client() as client:
@@ -238,15 +263,18 @@ class Registry:
         move = Move(kind, version, previous, who, f"{self._clock():%Y-%m-%dT%H:%M:%SZ}", why)
         with self._client() as client:
             aliases = self._aliases(client)
-            tags = client.get_registered_model(self.name).tags
-            moves = [*json.loads(tags.get(_HISTORY, "[]")), {name: getattr(move, name) for name in Move.__slots__}]
             if previous is not None:
                 client.set_registered_model_alias(self.name, PREVIOUS, previous)
             client.set_registered_model_alias(self.name, CHAMPION, version)
             if aliases.get(CHALLENGER) == version:
                 client.delete_registered_model_alias(self.name, CHALLENGER)
-            client.set_registered_model_tag(self.name, _HISTORY, json.dumps(moves[-_KEPT_MOVES:]))
+            self._note(client, move)
         return move
+
+    def _note(self, client: MlflowClient, move: Move) -> None:
+        tags = client.get_registered_model(self.name).tags
+        moves = [*json.loads(tags.get(_HISTORY, "[]")), {name: getattr(move, name) for name in Move.__slots__}]
+        client.set_registered_model_tag(self.name, _HISTORY, json.dumps(moves[-_KEPT_MOVES:]))
 
     def _record_run(self, client: MlflowClient, entry: Entry) -> Any:
         """The MLflow run of a pipeline run, found by its tag: a killed attempt may have begun it."""

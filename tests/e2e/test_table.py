@@ -8,15 +8,20 @@ import random
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from tuneloop.api import RegistryError
+from tuneloop.cli.predict import predict
+from tuneloop.cli.predict_model import open_model
 from tuneloop.config import Project, load_project
 from tuneloop.pipeline import RunResult, channel_path, run_pipeline
 from tuneloop.pipeline.package import bento_home
 from tuneloop.plugins import default_manager
-from tuneloop.serving.bento import bento_folder
+from tuneloop.serving.packaging.bento import bento_folder
 from tuneloop.serving.server import ServerProcess, default_store_url, server_home, start_server
 
 YAML = """\
@@ -110,6 +115,36 @@ def test_a_row_without_a_column_is_refused_with_its_place(server: ServerProcess)
         post(f"{server.url}/predict", {"rows": [{"size": 1.0, "district": "north"}]})
     problem = json.load(caught.value)
     assert (caught.value.code, problem["field"], problem["row"]) == (422, "floor", 0)
+
+
+@pytest.mark.parametrize("name", ["rents", "rents:1", "rents@champion"])
+def test_its_own_file_is_scored_in_bulk_as_the_server_answers(
+    project: Project, server: ServerProcess, tmp_path: Path, name: str
+) -> None:
+    output, together = tmp_path / "rents.csv", 300
+    command = [name, "--input", str(project.root / "flats.csv"), "--output", str(output)]
+    done = CliRunner().invoke(predict, [*command, "--project", str(project.root), "--window", str(together)])
+    assert done.exit_code == 0, done.output
+    with (project.root / "flats.csv").open() as stream:
+        rows = [
+            {"size": float(row["size"]) if row["size"] else None, "district": row["district"] or None, "floor": n}
+            for row in csv.DictReader(stream)
+            for n in [int(row["floor"])]
+        ]
+    served = [
+        str(prediction["value"])
+        for start in range(0, len(rows), together)
+        for prediction in post(f"{server.url}/predict", {"rows": rows[start : start + together]})["predictions"]
+    ]
+    with output.open() as stream:
+        assert [(row["row"], row["value"]) for row in csv.DictReader(stream)] == [
+            (str(number), value) for number, value in enumerate(served, start=1)
+        ]
+
+
+def test_a_version_that_is_not_there_is_named(project: Project, result: RunResult) -> None:
+    with pytest.raises(RegistryError, match="no version '7'; known: 1, champion"):
+        open_model("rents:7", project.root, "cpu")
 
 
 def _counted(server: ServerProcess, wanted: tuple[str, ...]) -> bool:

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tuneloop.monitoring.stack import free_port
 
 HERE = Path(__file__).parent
 THIRD_PARTY = {"tuneloop-sklearn": ("skl2onnx==1.20.0",), "tuneloop-text-signals": ("py3langid==0.4.0",)}
@@ -188,11 +189,9 @@ def signals_stranger(new_stranger: Callable[..., Stranger]) -> Stranger:
     return new_stranger("tuneloop-text-signals")
 
 
-@pytest.fixture
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture(name="free_port")
+def one_port() -> int:
+    return free_port()
 
 
 @pytest.fixture(scope="session")

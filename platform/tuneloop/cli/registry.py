@@ -8,10 +8,14 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tuneloop.cli import project as shared
+
+if TYPE_CHECKING:
+    from tuneloop.config import Project
 
 _who = click.option("--who", default=None, help="Who does it; by default the user of this terminal.")
 
@@ -19,7 +23,7 @@ _who = click.option("--who", default=None, help="Who does it; by default the use
 @click.command()
 @shared.project_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--history", is_flag=True, help="Who moved the champion when and why.")
+@click.option("--history", is_flag=True, help="Who moved or challenged the champion, when and why.")
 def models(project: Path | None, as_json: bool, history: bool) -> None:
     """List the registered versions and their aliases."""
     loaded, _ = shared.load(project)
@@ -27,8 +31,12 @@ def models(project: Path | None, as_json: bool, history: bool) -> None:
 
     registry = Registry(loaded)
     found = registry.history() if history else registry.versions()
+    tried = {} if history else _tried(loaded)
     if as_json:
-        click.echo(json.dumps([asdict(item) for item in found], indent=1))
+        records = [asdict(item) for item in found]
+        for record in records if not history else ():
+            record["tried"] = tried.get(record["number"])
+        click.echo(json.dumps(records, indent=1))
         return
     if not found:
         click.echo("the champion was never moved" if history else "no versions yet; `tuneloop run` makes one")
@@ -43,9 +51,21 @@ def models(project: Path | None, as_json: bool, history: bool) -> None:
         table = Table("version", "aliases", "gate", "created", "run", "artifact", "test", box=None, pad_edge=False)
         for item in registry.versions():
             test = [f"{n[5:]} {v:.4f}" for n, v in item.metrics.items() if n.startswith("test/")]
-            aliases = ", ".join(item.aliases)
+            aliases = ", ".join([*item.aliases, *([tried[item.number]] if item.number in tried else [])])
             table.add_row(item.number, aliases, item.gate, item.created, item.run, item.sha256[:12], ", ".join(test))
     shared.console().print(table)
+
+
+def _tried(project: Project) -> dict[str, str]:
+    """By version, how it is tried beside the champion."""
+    from tuneloop.pipeline.promotion import current_channel
+
+    channel = current_channel(project)
+    entry = None if channel is None else channel.challenger
+    if entry is None:
+        return {}
+    by = f" by {entry.by}" if entry.by else ""
+    return {entry.version: entry.mode if entry.mode == "shadow" else f"canary {entry.share:.4g}{by}"}
 
 
 @click.command()

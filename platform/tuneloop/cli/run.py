@@ -16,10 +16,12 @@ import click
 from tuneloop.cli import project as shared
 
 if TYPE_CHECKING:
+    from tuneloop.config import Project
     from tuneloop.pipeline import Listener, RunResult
 
 EXIT_REFUSED, EXIT_STOPPED = 2, 130
 NEWEST = "newest"
+KEPT_RUNS = 5
 
 
 @click.command()
@@ -62,11 +64,25 @@ def run(project: Path | None, resume: str | None, feedback: Path | None, promote
 @click.command()
 @shared.project_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def runs(project: Path | None, as_json: bool) -> None:
-    """List the project's runs, newest first."""
+@click.option(
+    "--prune",
+    type=click.IntRange(0),
+    is_flag=False,
+    flag_value=KEPT_RUNS,
+    metavar="[N]",
+    help=f"Remove the steps that only runs before the newest N used; without a number, {KEPT_RUNS}.",
+)
+def runs(project: Path | None, as_json: bool, prune: int | None) -> None:
+    """List the project's runs, newest first.
+
+    With --prune, files of old steps are removed first. The steps of runs that were cut off, and of versions with an
+    alias such as champion, stay; so do all versions and all records of runs.
+    """
     loaded, _ = shared.load(project)
     from tuneloop.pipeline import list_runs
 
+    if prune is not None:
+        _prune(loaded, prune)
     records = list_runs(loaded.state)
     if as_json:
         click.echo(json.dumps([record.as_json() for record in records], indent=1))
@@ -85,6 +101,14 @@ def runs(project: Path | None, as_json: bool) -> None:
             request.run, record.state, status.step, request.started, seconds, status.version or "", request.who
         )
     shared.console().print(table)
+
+
+def _prune(project: Project, keep: int) -> None:
+    from tuneloop.pipeline import prune_steps
+
+    done = prune_steps(project, keep)
+    count = "1 step" if done.folders == 1 else f"{done.folders} steps"
+    click.echo(f"removed {count}, {done.bytes / 1e6:.1f} MB; kept those of {len(done.runs)} runs", err=True)
 
 
 def _conclude(result: RunResult) -> None:

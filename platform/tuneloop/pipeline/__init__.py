@@ -2,6 +2,7 @@
 
 from tuneloop.pipeline.progress import Listener, Progress
 from tuneloop.pipeline.promotion import channel_path, promote, publish, rollback
+from tuneloop.pipeline.prune import Pruned, prune_steps
 from tuneloop.pipeline.records import RunRecord, list_runs, new_run_id
 from tuneloop.pipeline.run import (
     RunResult,
@@ -15,6 +16,7 @@ from tuneloop.pipeline.run import (
 __all__ = [
     "Listener",
     "Progress",
+    "Pruned",
     "RunRecord",
     "RunResult",
     "channel_path",
@@ -22,6 +24,7 @@ __all__ = [
     "new_run_id",
     "project_changed",
     "promote",
+    "prune_steps",
     "publish",
     "register_workflows",
     "resume_run",

@@ -17,6 +17,7 @@ from tuneloop.artifact import PREPROCESSOR, Artifact
 from tuneloop.pipeline import parts
 from tuneloop.pipeline.cache import fresh
 from tuneloop.pipeline.encoded import as_dataset, encode_rows
+from tuneloop.pipeline.model_files import model_files
 from tuneloop.pipeline.rows import model_rows, open_rows, truths, write_rows
 from tuneloop.pipeline.scoring import Scorer, decoded
 from tuneloop.pipeline.step import Scope, Step, StepContext, options, used
@@ -31,7 +32,7 @@ def _inputs(scope: Scope) -> dict[str, Any]:
     project = scope.project
     parent = scope.request.parent
     return {
-        "model": [used(scope, "base model", project.model.base), options(project.model.options)],
+        "model": [used(scope, "base model", project.model.base), options(project.model.options), model_files(scope)],
         "task": used(scope, "task", project.task),
         "metrics": [used(scope, "metric", name) for name in Scorer(project, scope.plugins).metrics],
         "seed": project.tune.seed,

@@ -20,8 +20,8 @@ from tuneloop.pipeline.rows import model_rows, truths
 from tuneloop.pipeline.scoring import Scorer, judge
 from tuneloop.pipeline.step import Scope, Step, StepContext, used
 from tuneloop.pipeline.verify import SERVED, run_in_batches
-from tuneloop.serving.examples import answer_each, write_examples
 from tuneloop.serving.predictor import Predictor
+from tuneloop.serving.versions.examples import answer_each, write_examples
 
 ARTIFACT = "artifact"
 _EXAMPLES = 8

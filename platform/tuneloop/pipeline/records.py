@@ -5,6 +5,7 @@ request.json      what was asked for; never changes
 tuneloop.yaml     the project file as it was; a resumed run uses this one
 feedback.jsonl    labelled production rows, frozen; absent where none were given
 status.json       how far it is
+steps.json        the folders of the steps it used
 report.html       the report, once there is one
 ```
 """
@@ -27,13 +28,17 @@ import pydantic
 from tuneloop.api import RunError
 from tuneloop.artifact import write_atomic, write_json
 
-REQUEST, STATUS, FEEDBACK, PROJECT, REPORT = (
+REQUEST, STATUS, STEPS, FEEDBACK, PROJECT, REPORT = (
     "request.json",
     "status.json",
+    "steps.json",
     "feedback.jsonl",
     "tuneloop.yaml",
     "report.html",
 )
+
+_ALL = ".lock"
+"""In the folder of all runs: shared by those at work."""
 
 
 class Parent(pydantic.BaseModel):
@@ -162,6 +167,30 @@ def update_status(folder: Path, **changes: Any) -> RunStatus:
     return status
 
 
+def note_step(folder: Path, step: str, name: str, *, finished: bool) -> None:
+    """Write down which folder of `steps/` a step of the run uses.
+
+    Args:
+        folder: The run's.
+        step: The step.
+        name: Its folder, or a part of it.
+        finished: Whether the step is finished; before, an earlier attempt may have used another folder.
+    """
+    steps = read_steps(folder) or {}
+    steps[step] = [name] if finished else sorted({*steps.get(step, ()), name})
+    write_json(folder / STEPS, steps)
+
+
+def read_steps(folder: Path) -> dict[str, list[str]] | None:
+    """The folders of `steps/` that a run uses, by step; None where that was not written down."""
+    try:
+        return pydantic.TypeAdapter(dict[str, list[str]]).validate_json((folder / STEPS).read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, pydantic.ValidationError) as error:
+        raise RunError(f"the record of run {folder.name!r} cannot be read: {error}") from error
+
+
 def list_runs(state: Path) -> list[RunRecord]:
     """All runs, newest first."""
     found = [
@@ -200,12 +229,38 @@ def working_on(folder: Path) -> Iterator[None]:
         RunError: Another process is.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    with (
+        _locked(folder.parent / _ALL, fcntl.LOCK_SH),
+        _locked(
+            folder / "lock",
+            fcntl.LOCK_EX | fcntl.LOCK_NB,
+            f"run {folder.name!r} is at work in another process; wait for it, or end it",
+        ),
+    ):
+        yield
+
+
+@contextmanager
+def all_alone(state: Path) -> Iterator[None]:
+    """No run is at work, and none begins.
+
+    Raises:
+        RunError: One is.
+    """
+    (state / "runs").mkdir(parents=True, exist_ok=True)
+    busy = "a run is at work; wait for it, or end it: `tuneloop runs` shows it"
+    with _locked(state / "runs" / _ALL, fcntl.LOCK_EX | fcntl.LOCK_NB, busy):
+        yield
+
+
+@contextmanager
+def _locked(path: Path, how: int, busy: str = "") -> Iterator[None]:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, how)
         except BlockingIOError as error:
-            raise RunError(f"run {folder.name!r} is at work in another process; wait for it, or end it") from error
+            raise RunError(busy) from error
         yield
     finally:
         os.close(handle)

@@ -11,6 +11,7 @@ from tuneloop.api import BaseModel, Preprocessor, Task, TrainingData
 from tuneloop.artifact import TRAINING, Artifact
 from tuneloop.pipeline import parts
 from tuneloop.pipeline.cache import fresh
+from tuneloop.pipeline.model_files import model_files
 from tuneloop.pipeline.progress import Progress
 from tuneloop.pipeline.rows import open_rows
 from tuneloop.pipeline.scoring import Scorer, decoded
@@ -21,7 +22,12 @@ CHECKPOINTS = "checkpoints"
 
 def _inputs(scope: Scope) -> dict[str, Any]:
     tune = scope.project.tune
-    return {"strategy": [used(scope, "strategy", tune.strategy), options(tune.options)], "seed": tune.seed}
+    return {
+        "strategy": [used(scope, "strategy", tune.strategy), options(tune.options)],
+        "seed": tune.seed,
+        # The checkpoint is read again here, and may have been changed since `baseline` of a resumed run.
+        "files": model_files(scope),
+    }
 
 
 def run(context: StepContext) -> dict[str, Any]:

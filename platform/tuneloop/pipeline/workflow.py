@@ -24,10 +24,10 @@ from tuneloop.pipeline import (
     tune,
     verify,
 )
-from tuneloop.pipeline.cache import perform
+from tuneloop.pipeline.cache import fingerprint, perform, step_folder
 from tuneloop.pipeline.progress import Progress
 from tuneloop.pipeline.promotion import promote, publish
-from tuneloop.pipeline.records import PROJECT, read_request, run_folder, update_status
+from tuneloop.pipeline.records import PROJECT, note_step, read_request, run_folder, update_status
 from tuneloop.pipeline.step import Scope, Step, StepResult
 from tuneloop.registry import CHAMPION, Registry
 
@@ -115,9 +115,12 @@ def _pipeline(
     for step in STEPS:
         update_status(folder, state="running", step=step.name, reasons=())
         scope.listen(Progress("started", step.name))
+        note_step(folder, step.name, step_folder(scope, step.name, fingerprint(step, scope, done)).name, finished=False)
         started = time.monotonic()
         record = do(step, scope, done)
         seconds = time.monotonic() - started
+        part = f"{record['folder']}/{record['output']['rows']}" if step is load.STEP else record["folder"]
+        note_step(folder, step.name, part, finished=True)
         record["folder"] = scope.project.state / "steps" / record["folder"]
         done[step.name] = result = StepResult(step=step.name, **record)
         _tell(scope, result, seconds)

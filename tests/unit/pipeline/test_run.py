@@ -6,26 +6,34 @@ import json
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from tuneloop import __version__
 from tuneloop.api import DataError, RunError
 from tuneloop.artifact import Artifact
+from tuneloop.cli.predict_model import open_model
 from tuneloop.config import load_project
 from tuneloop.pipeline import (
     channel_path,
     list_runs,
     project_changed,
     promote,
+    prune_steps,
     resume_run,
     rollback,
     run_pipeline,
 )
+from tuneloop.pipeline.package import bento_home
+from tuneloop.pipeline.promotion import publish
 from tuneloop.pipeline.workflow import STEPS
 from tuneloop.plugins import default_manager
 from tuneloop.registry import CHAMPION, Registry
-from tuneloop.serving.channel import read_channel
-from tuneloop.serving.examples import answer_each, first_difference, read_examples
+from tuneloop.serving.packaging.bento import bento_folder
 from tuneloop.serving.predictor import Predictor
+from tuneloop.serving.trust.signature import SignatureError, Verifier
+from tuneloop.serving.versions.channel import read_channel
+from tuneloop.serving.versions.examples import answer_each, first_difference, read_examples
 
 pytest.importorskip("dbos")
 pytest.importorskip("torch")
@@ -126,6 +134,47 @@ def test_a_refusal_is_a_result_with_reasons(project, first):
     assert (result.state, result.bento, result.promoted) == ("refused", None, False)
     assert "must be at least 0.9999" in result.reasons[0]
     assert Registry(project).resolve(CHAMPION).number == "1"
+
+
+def test_with_a_key_bento_and_channel_are_signed(project, first, tmp_path, monkeypatch):
+    private, public = tmp_path / "sign.pem", tmp_path / "verify.pem"
+    key = Ed25519PrivateKey.generate()
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    private.chmod(0o600)
+    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    assert read_channel(str(channel_path(project))).champion.signature is None
+    monkeypatch.setenv("TUNELOOP_SIGN_KEY_FILE", str(private))
+    # An equal artifact is the same version; its Bento is built anew, and signed.
+    result = run_pipeline(project, default_manager())
+    Verifier(public).check_bento(
+        bento_folder(bento_home(project.state), result.bento), model=project.name, version=result.version
+    )
+    channel = publish(project, Registry(project))
+    assert channel == read_channel(str(channel_path(project)))
+    envelope = channel.champion.signature.encode()
+    Verifier(public).check_model(envelope, result.sha256, model=project.name, version=result.version)
+    # Batch scoring takes what a server would take, and nothing else.
+    monkeypatch.setenv("TUNELOOP_VERIFY_KEY_FILE", str(public))
+    assert open_model(project.name, project.root, "cpu").version == result.version
+    with pytest.raises(SignatureError, match="is not signed"):
+        open_model("previous", project.root, "cpu")
+
+
+def test_pruned_steps_are_missed_by_nobody(project, first):
+    steps = project.state / "steps"
+    before = {path.name for path in steps.iterdir()}
+    tuned = [json.loads((record.folder / "steps.json").read_text())["tune"] for record in list_runs(project.state)]
+    done = prune_steps(project, keep=0)
+    after = {path.name for path in steps.iterdir()}
+    assert done.folders == len(before - after) > 0
+    # What made the champion and the previous one stays; the gate that refused does not.
+    assert {name for (name,) in tuned} <= after
+    registry = Registry(project)
+    assert all(registry.fetch(version.number).sha256 == version.sha256 for version in registry.versions())
+    publish(project, registry)
+    seen = []
+    run_pipeline(project, default_manager(), listen=seen.append)
+    assert {event.step for event in seen if event.kind == "finished" and event.reused} >= {"load", "tune", "profile"}
 
 
 def test_a_failed_run_goes_on_after_the_cause_is_gone(tmp_path, write_project):
