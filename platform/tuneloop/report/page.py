@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
-from tuneloop.api import MissingExtraError
 from tuneloop.artifact import write_atomic
 from tuneloop.report.model import Report
 from tuneloop.report.svg import curve, matrix
+from tuneloop.report.template import fill
 
 _MOST_CLASSES = 40
 
@@ -20,19 +19,12 @@ def write_report(report: Report, target: Path) -> None:
 
 def render(report: Report) -> str:
     """The page as HTML. Everything that comes from data is escaped."""
-    try:
-        from jinja2 import Environment, StrictUndefined
-        from markupsafe import Markup
-    except ImportError as error:
-        raise MissingExtraError("the report", "jinja2", "train") from error
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = resources.files("tuneloop.report").joinpath("page.html.j2").read_text(encoding="utf-8")
-    curves = [(name, Markup(curve(name, points, report.best_epoch))) for name, points in _curves(report)]  # noqa: S704
-    confusion = ""
+    curves = {name: curve(name, points, report.best_epoch) for name, points in _curves(report)}
+    matrices = {}
     if 0 < len(report.confusion_labels) <= _MOST_CLASSES:
-        # Both drawings escape the names they show.
-        confusion = Markup(matrix("confusion", report.confusion_labels, report.confusion))  # noqa: S704
-    return environment.from_string(template).render(report=report, curves=curves, confusion=confusion)
+        matrices["confusion"] = matrix("confusion", report.confusion_labels, report.confusion)
+    drawings = {f"curve {name}": drawing for name, drawing in curves.items()} | matrices
+    return fill("page.html.j2", drawings=drawings, report=report, curves=list(curves))
 
 
 def _curves(report: Report) -> list[tuple[str, list[tuple[float, float]]]]:
