@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
 
-.PHONY: demo test test-slow lint format clean
+.PHONY: demo test test-slow lint format bench-drift clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/tuneloop demo $(ARGS)
@@ -23,6 +23,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	MYPYPATH=platform:plugins $(BIN)/mypy
 	$(BIN)/lint-imports
+
+# False alarms, power and delay of drift alerts. TUNELOOP_BENCH_EVIDENTLY=PYTHON, an environment with Evidently, checks it too.
+bench-drift: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.drift $(ARGS)
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

@@ -68,7 +68,7 @@ class _Fold:
 
 
 def joint_test(
-    samples: Sequence[Sample], *, permutations: int = 99, most_rows: int = 2000, telling: int = 10, seed: int = 0
+    samples: Sequence[Sample], *, permutations: int = 99, most_rows: int = 1000, telling: int = 10, seed: int = 0
 ) -> JointTest:
     """Test all samples together.
 
@@ -91,20 +91,28 @@ def joint_test(
     rows = (len(chosen[0]), len(chosen[1]))
     if not features.values.shape[1]:
         return JointTest(rows, 0.5, 0.5, 0.5, 1.0, 0, (), ())
-    folds = _cross_fit(features.values, features.current, seed)
-    found = _mean_auc(folds)
+    try:
+        # The limit below holds for libraries that are loaded by then.
+        import sklearn.ensemble  # noqa: F401
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise MissingExtraError("the joint test", "scikit-learn", "train") from error
     shuffled: list[float] = []
-    while len(shuffled) < permutations and sum(value >= found for value in shuffled) < _ENOUGH:
-        shuffled.append(_mean_auc(_cross_fit(features.values, generator.permutation(features.current), seed)))
+    # Each fit is too small for several threads: they would mostly wait for each other, and spin.
+    with threadpool_limits(1):
+        folds = _cross_fit(features.values, features.current, seed)
+        found = _mean_auc(folds)
+        while len(shuffled) < permutations and sum(value >= found for value in shuffled) < _ENOUGH:
+            shuffled.append(_mean_auc(_cross_fit(features.values, generator.permutation(features.current), seed)))
     reached = sum(value >= found for value in shuffled)
     pvalue = reached / len(shuffled) if reached == _ENOUGH else (1 + reached) / (1 + len(shuffled))
     # Without a change the folds' common rows make the AUC vary more than DeLong's figure knows.
-    error = max(mean_error([fold.error for fold in folds]), float(np.std(shuffled)) if len(shuffled) > 1 else 0.0)
+    spread = max(mean_error([fold.error for fold in folds]), float(np.std(shuffled)) if len(shuffled) > 1 else 0.0)
     return JointTest(
         rows,
         found,
-        max(0.0, found - 1.96 * error),
-        min(1.0, found + 1.96 * error),
+        max(0.0, found - 1.96 * spread),
+        min(1.0, found + 1.96 * spread),
         pvalue,
         len(shuffled),
         _importance(folds, features, generator),
@@ -113,10 +121,8 @@ def joint_test(
 
 
 def _cross_fit(values: NDArray[np.float32], current: NDArray[np.int64], seed: int) -> list[_Fold]:
-    try:
-        from sklearn.model_selection import StratifiedKFold
-    except ImportError as error:
-        raise MissingExtraError("the joint test", "scikit-learn", "train") from error
+    from sklearn.model_selection import StratifiedKFold
+
     folds = []
     for fitted, held in StratifiedKFold(_FOLDS, shuffle=True, random_state=seed).split(values, current):
         model = _fit(values[fitted], current[fitted])

@@ -32,7 +32,7 @@ class Settings:
     alpha: float = 0.05
     psi: float = 0.05
     permutations: int = 99
-    joint_rows: int = 2000
+    joint_rows: int = 1000
     telling: int = 10
     seed: int = 0
 

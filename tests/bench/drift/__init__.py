@@ -1,0 +1,1 @@
+"""The drift benchmark: the alert rules beside other rules, on the same streams, with and without a change."""
