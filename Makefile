@@ -12,8 +12,9 @@ TORCH_INDEX ?=
 demo: $(VENV)/.installed-demo
 	$(BIN)/tuneloop demo $(ARGS)
 
+# Two processes, a file each at a time: many tests wait for servers. One thread each, so that torch's do not fight.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow $(ARGS)
