@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
 
-.PHONY: demo test test-slow lint format bench-drift clean
+.PHONY: demo test test-slow lint format bench-serving bench-drift clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/tuneloop demo $(ARGS)
@@ -24,6 +24,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	MYPYPATH=platform:plugins $(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Serving beside BentoML, FastAPI, LitServe, MLServer and ONNX Runtime alone; see tests/bench/README.md.
+bench-serving: $(VENV)/.installed-bench
+	$(BIN)/python -m tests.bench.serving $(ARGS)
 
 # False alarms, power and delay of drift alerts. TUNELOOP_BENCH_EVIDENTLY=PYTHON, an environment with Evidently, checks it too.
 bench-drift: $(VENV)/.installed-dev

@@ -26,7 +26,7 @@ Run: TypeAlias = Callable[[Arrays], Arrays]
 Key: TypeAlias = tuple[tuple[str, str, tuple[int, ...]], ...]
 
 INLINE_SECONDS = 0.001
-"""Up to this cost a row a model runs inline."""
+"""Up to this cost of its longest row a model runs inline."""
 MOST_QUEUED = 1024
 """Rows that may wait, at most, unless another number is given."""
 
@@ -244,7 +244,7 @@ def choose_batcher(
     max_values: float = math.inf,
     max_queue: int = MOST_QUEUED,
 ) -> Batcher:
-    """The batcher that fits a model's measured cost of one row, in seconds."""
+    """The batcher that fits what the longest row costs a model, in seconds."""
     if row_seconds < INLINE_SECONDS:
         return InlineBatcher(run, max_batch=max_batch)
     return ThreadBatcher(run, threads=threads, max_batch=max_batch, max_values=max_values, max_queue=max_queue)

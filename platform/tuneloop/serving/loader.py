@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -50,8 +51,8 @@ class Loaded:
         artifact: The verified folder.
         predictor: The warm model.
         plugins: The plugins the manifest names, and no others.
-        row_seconds: Measured cost of one row in one call.
-        value_seconds: The same for one value of one input: rows of different length cost differently.
+        row_seconds: Cost of the longest row that the model takes, in a call of its own.
+        value_seconds: Measured cost of one value of one input: rows of different length cost differently.
         joins: Whether rows may share a call. A dynamically quantised graph scales its numbers by the whole batch, so
             that a row's answer would depend on its neighbours.
     """
@@ -158,14 +159,19 @@ def _check_signature(artifact: Artifact, like: Artifact) -> None:
 
 
 def _measure(predictor: Predictor, rows: Sequence[Row]) -> tuple[float, float]:
-    """Median seconds of a call with one row, and of such a call for each value of its inputs."""
+    """Seconds of a call with the longest row there may be, and the median of them for each value of a call's inputs.
+
+    The golden examples may be short: what is cheap for them must not be run in the event loop for the longest.
+    """
     preprocessor = predictor.preprocessor
-    costs, shares = [], []
+    axes = [tensor.shape[1:] for tensor in preprocessor.tensors]
+    values = sum(math.prod(preprocessor.longest if isinstance(n, str) else n for n in sizes) for sizes in axes)
+    shares = []
     for _ in range(_WARM_CALLS):
         for row in rows[:_WARM_CALLS]:
             inputs = preprocessor.encode(preprocessor.check([row]))[0].inputs
             begun = time.perf_counter()
             predictor.run(inputs)
-            costs.append(time.perf_counter() - begun)
-            shares.append(costs[-1] / value_count(inputs))
-    return statistics.median(costs), statistics.median(shares)
+            shares.append((time.perf_counter() - begun) / value_count(inputs))
+    value_seconds = statistics.median(shares)
+    return value_seconds * values, value_seconds

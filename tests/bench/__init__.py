@@ -1,0 +1,1 @@
+"""Benchmarks beside peers, run by hand: `make bench-serving` and others. Nothing here is collected as a test."""
