@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
@@ -93,7 +92,7 @@ class Stranger:
 
     @contextmanager
     def served(self, folder: Path, port: int) -> Iterator[Server]:
-        """`tuneloop serve` in a project, until it answers; ended by what a person's Ctrl-C sends."""
+        """`tuneloop serve` in a project, until it answers; ended by SIGTERM."""
         log = folder / "serve.txt"
         command = [str(self.executable), "-m", "tuneloop.cli.main", "serve", "--port", str(port)]
         with log.open("wb") as output:
@@ -108,7 +107,7 @@ class Stranger:
                 time.sleep(0.05)
             yield Server(f"http://127.0.0.1:{port}")
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             process.wait(30)
 
     def install(self, *wheels: Path | str) -> None:
