@@ -173,11 +173,6 @@ class Stack:
             self.stop()
             raise ServingError(f"the monitoring programs cannot be started: {error}") from error
 
-    @property
-    def pids(self) -> dict[str, int]:
-        """Process ids by program."""
-        return {name: process.pid for name, process in self._processes.items()}
-
     def wait_ready(self, timeout: float = 30.0) -> None:
         """Wait until both answer.
 

@@ -194,11 +194,6 @@ class WorkerWatch:
         except SQLAlchemyError as error:
             raise StoreUnreachableError("the prediction store does not answer; send the labels again", 5) from error
 
-    @property
-    def has_store(self) -> bool:
-        """Whether labels can be taken."""
-        return self._store_url is not None
-
     def stop(self) -> None:
         """Write and count what is left."""
         self._stopping.set()
