@@ -24,6 +24,7 @@ def tuneloop_metrics():
 """
 
 from tuneloop.api.base_model import BaseModel, TorchModel
+from tuneloop.api.detector import Change, Detector
 from tuneloop.api.errors import (
     ArtifactError,
     ConfigError,
@@ -50,6 +51,8 @@ from tuneloop.api.signal import Signal
 from tuneloop.api.strategy import FitResult, Strategy, TrainingData
 from tuneloop.api.task import Task
 from tuneloop.api.types import (
+    ABSENT,
+    NO_PLACE,
     AlertEvent,
     Answer,
     Arrays,
@@ -63,25 +66,31 @@ from tuneloop.api.types import (
     SignalBatch,
     StepEvent,
     Tensor,
+    fill_up,
     row_count,
     scatter,
 )
+from tuneloop.api.words import Words
 
 API_VERSION = "1.0"
 """What a plugin's `TUNELOOP_API` range is checked against."""
 
 __all__ = [
+    "ABSENT",
     "API_VERSION",
+    "NO_PLACE",
     "AlertEvent",
     "Answer",
     "Arrays",
     "ArtifactError",
     "BaseModel",
+    "Change",
     "Column",
     "Columns",
     "ConfigError",
     "DataError",
     "DataSource",
+    "Detector",
     "Encoded",
     "ExportSpec",
     "Exporter",
@@ -115,6 +124,8 @@ __all__ = [
     "TuneloopError",
     "UnknownPluginError",
     "VerificationError",
+    "Words",
+    "fill_up",
     "hookimpl",
     "row_count",
     "scatter",

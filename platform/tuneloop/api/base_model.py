@@ -78,7 +78,8 @@ class BaseModel(Plugin):
 class TorchModel(Protocol):
     """The parts of a model with `framework = "torch"` that strategies and exporters use.
 
-    It is a `torch.nn.Module`: `forward(**inputs)` gives `{"logits": [n, k], "embedding": [n, d]}`.
+    It is a `torch.nn.Module`: `forward(**inputs)` gives `{"logits": [n, k], "embedding": [n, d]}`. Where each word of a
+    row has an answer, logits are `[n, places, k]` and features `[n, places, d]`; places without a word are `ABSENT`.
     """
 
     head: Any

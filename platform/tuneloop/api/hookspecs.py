@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 from tuneloop.api.base_model import BaseModel
+from tuneloop.api.detector import Detector
 from tuneloop.api.exporter import Exporter
 from tuneloop.api.metric import Metric
 from tuneloop.api.preprocessor import Preprocessor
@@ -67,6 +68,11 @@ def tuneloop_metrics() -> Sequence[type[Metric]]:
 @hookspec
 def tuneloop_signals() -> Sequence[type[Signal]]:
     """Classes that read what is watched for drift."""
+
+
+@hookspec
+def tuneloop_detectors() -> Sequence[type[Detector]]:
+    """Classes that notice when answers got worse: `monitor.detectors` in the project."""
 
 
 @hookspec

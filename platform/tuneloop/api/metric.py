@@ -29,9 +29,12 @@ class Metric(Plugin):
 
     maximize: ClassVar[bool]
     """Whether more is better."""
-    kinds: ClassVar[frozenset[Literal["classification", "regression"]]]
-    """What it can be computed on."""
+    kinds: ClassVar[frozenset[Literal["classification", "regression", "tagging"]]]
+    """What it can be computed on; `tagging`: a class for each word of a row."""
 
     @abstractmethod
     def compute(self, predictions: Predictions, references: NDArray[Any]) -> float:
-        """One finite number. `references` is `int64 [n]` positions or `float32 [n]` values."""
+        """One finite number. `references` is `int64 [n]` positions or `float32 [n]` values.
+
+        For `tagging` they are `int64 [n, words]` positions, with `NO_PLACE` behind a row's last word.
+        """

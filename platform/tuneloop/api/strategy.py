@@ -23,7 +23,7 @@ class TrainingData:
     """What a strategy trains on.
 
     Attributes:
-        train: Columns: one a tensor (rows unpadded), `labels`, `length`.
+        train: Columns: one a tensor (rows unpadded), `labels` (see `Task.targets`), `length`.
         validation: The same; picks the best checkpoint and stops early.
         tensors: The model inputs, with the value that pads each.
         loss: As in `Task.loss`.
@@ -111,7 +111,8 @@ class Strategy(Plugin):
             inputs: One array a tensor of the preprocessor; all rows have one length, so nothing is padded.
 
         Returns:
-            `logits float32 [n, k]`, and `embedding float32 [n, d]` where the model has one; in row order.
+            `logits float32 [n, k]` (or `[n, places, k]`), and `embedding float32 [n, d]` where the model has one.
+            All in row order.
 
         Raises:
             PluginError: This strategy cannot run its models.

@@ -10,7 +10,7 @@ import pydantic
 from numpy.typing import NDArray
 
 from tuneloop.api.plugin import Plugin
-from tuneloop.api.types import Answer, Arrays, Columns, Predictions
+from tuneloop.api.types import Answer, Arrays, Columns, Predictions, Row
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -38,6 +38,8 @@ class Task(Plugin):
     """Role of an input column to one sentence about it; empty: any columns (tables)."""
     loss: ClassVar[Literal["cross_entropy", "mse"]]
     """What training minimises over the `logits` output."""
+    judged_as: ClassVar[Literal["classification", "regression", "tagging"] | None] = None
+    """Which metrics fit (`Metric.kinds`); None: `regression` where the loss is `mse`, else `classification`."""
     default_metrics: ClassVar[tuple[str, ...]]
     """Metrics reported where the project names none; the first is the one that picks the best checkpoint."""
     AnswerModel: ClassVar[type[pydantic.BaseModel]]
@@ -73,11 +75,18 @@ class Task(Plugin):
 
     @abstractmethod
     def targets(self, values: Sequence[Any]) -> NDArray[Any]:
-        """Reference answers as the loss reads them: `int64 [n]` positions (unknown label: -1) or `float32 [n]`."""
+        """Reference answers as the loss reads them: `int64 [n]` positions (unknown label: -1) or `float32 [n]`.
+
+        Where each word of a row has an answer: `int64 [n, words]`, with `NO_PLACE` behind a row's last word.
+        """
 
     @abstractmethod
     def predictions(self, outputs: Arrays) -> Predictions:
-        """Model outputs as metrics read them. `outputs["logits"]` is `float32 [n, len(output_names)]`."""
+        """Model outputs as metrics read them.
+
+        `outputs["logits"]` is `float32 [n, len(output_names)]`, or `float32 [n, places, len(output_names)]` where each
+        word of a row has an answer: the places that hold none are filled with `ABSENT`.
+        """
 
     @abstractmethod
     def references(self, values: Sequence[Any]) -> NDArray[Any]:
@@ -86,6 +95,23 @@ class Task(Plugin):
     @abstractmethod
     def answers(self, outputs: Arrays) -> list[Answer]:
         """One JSON-ready answer a row; fields as in `AnswerModel`."""
+
+    def answers_to(self, rows: Sequence[Row], outputs: Arrays) -> list[Answer]:  # noqa: ARG002
+        """The answers to checked rows; a task whose answers quote the row reads it here, for others see `answers`."""
+        return self.answers(outputs)
+
+    @classmethod
+    def units(cls, values: Sequence[Any]) -> list[Any]:
+        """The labels in reference answers, one after the other; the answers themselves where each is one label."""
+        return list(values)
+
+    @classmethod
+    def examine(cls, columns: Columns, rows: Dataset) -> None:
+        """Look at all rows of a project before anything is made from them.
+
+        Raises:
+            DataError: A row's answer does not fit its inputs; names the row.
+        """
 
     def decision(self, answer: Answer) -> Any:
         """The part of an answer that a label is held against; by default the first field of `AnswerModel`."""

@@ -18,7 +18,13 @@ Arrays: TypeAlias = dict[str, NDArray[Any]]
 Answer: TypeAlias = dict[str, Any]
 """What one caller gets for one row; plain JSON values."""
 
-ColumnKind = Literal["text", "number", "category"]
+ColumnKind = Literal["text", "number", "category", "words", "audio"]
+
+ABSENT = -1e9
+"""Fills the logits of places that hold nothing, where rows have different numbers of places; finite, as JSON is."""
+
+NO_PLACE = -2
+"""The target of such a place; -1 is the target of a label that the model does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +51,14 @@ class Tensor:
         dtype: A NumPy dtype name, such as `int64` or `float32`.
         shape: Sizes; a text such as `batch` or `length` marks a symbolic axis. The first is always `batch`.
         pad: What fills the `length` axis when rows of different length share a batch in training.
+        unknown: The token that stands for what the tokenizer does not know; None: there is none.
     """
 
     name: str
     dtype: str
     shape: tuple[int | str, ...]
     pad: int | float = 0
+    unknown: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +96,9 @@ class Predictions:
     """Answers of a model on many rows, in the form metrics read.
 
     Attributes:
-        values: `int64 [n]` class positions, or `float32 [n]` values.
-        scores: `float32 [n, classes]` probabilities; None for regression.
+        values: `int64 [n]` class positions, or `float32 [n]` values; `int64 [n, words]` where each word of a row has a
+            class, filled with `NO_PLACE` behind a row's last word.
+        scores: `float32 [n, classes]` probabilities, or `float32 [n, words, classes]`; None for regression.
         labels: Class names by position; empty for regression.
     """
 
@@ -105,7 +114,8 @@ class SignalBatch:
     Attributes:
         rows: The request rows, in order.
         encoded: The same rows as model inputs, in groups of one length.
-        outputs: Model outputs in row order; `logits [n, k]`, and `embedding [n, d]` where the model has one.
+        outputs: Model outputs in row order; `logits [n, k]` or `[n, places, k]`, and `embedding [n, d]` where the model
+            has one.
         answers: The answers sent, in row order.
     """
 
@@ -168,7 +178,7 @@ def scatter(groups: Sequence[tuple[Sequence[int], Arrays]], rows: int) -> Arrays
     """Put the outputs of groups of rows back into row order.
 
     Args:
-        groups: Positions and outputs of each group; outputs have equal shapes but for the batch axis.
+        groups: Positions and outputs of each group. Where shapes differ, all get the largest, filled with `ABSENT`.
         rows: The number of rows in all.
     """
     merged: Arrays = {}
@@ -178,5 +188,21 @@ def scatter(groups: Sequence[tuple[Sequence[int], Arrays]], rows: int) -> Arrays
             target = merged.get(name)
             if target is None:
                 target = merged[name] = np.empty((rows, *array.shape[1:]), dtype=array.dtype)
+                # Rows that come in a later group of another shape would keep what memory held.
+                if array.ndim > 2:
+                    target.fill(ABSENT)
+            elif target.shape[1:] != array.shape[1:]:
+                sizes = tuple(max(pair) for pair in zip(target.shape[1:], array.shape[1:], strict=True))
+                target = merged[name] = fill_up(target, sizes)
+                array = fill_up(array, sizes)
             target[index] = array
     return merged
+
+
+def fill_up(array: NDArray[Any], sizes: Sequence[int]) -> NDArray[Any]:
+    """The array with these sizes behind its first axis, none smaller than its own; `ABSENT` where it held nothing."""
+    if array.shape[1:] == tuple(sizes):
+        return array
+    larger = np.full((len(array), *sizes), ABSENT, dtype=array.dtype)
+    larger[(slice(None), *map(slice, array.shape[1:]))] = array
+    return larger

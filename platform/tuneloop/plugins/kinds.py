@@ -9,6 +9,7 @@ from typing import Literal
 from tuneloop.api import (
     BaseModel,
     DataSource,
+    Detector,
     Exporter,
     Metric,
     Plugin,
@@ -30,6 +31,7 @@ Kind = Literal[
     "exporter",
     "metric",
     "signal",
+    "detector",
 ]
 
 
@@ -74,6 +76,7 @@ KINDS: tuple[KindInfo, ...] = (
     ),
     KindInfo("metric", "tuneloop_metrics", Metric, "evaluate.metrics"),
     KindInfo("signal", "tuneloop_signals", Signal),
+    KindInfo("detector", "tuneloop_detectors", Detector, "monitor.detectors", frozenset({"name"})),
 )
 
 OBSERVER_HOOKS = ("tuneloop_step_finished", "tuneloop_gate_decided", "tuneloop_promoted", "tuneloop_drift_alert")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tuneloop.api import (
         BaseModel,
         DataSource,
+        Detector,
         Exporter,
         Metric,
         Preprocessor,
@@ -127,6 +128,8 @@ class PluginManager:
     def get(self, kind: Literal["metric"], name: str) -> type[Metric]: ...
     @overload
     def get(self, kind: Literal["signal"], name: str) -> type[Signal]: ...
+    @overload
+    def get(self, kind: Literal["detector"], name: str) -> type[Detector]: ...
     @overload
     def get(self, kind: Kind, name: str) -> type[Plugin]: ...
     def get(self, kind: Kind, name: str) -> type[Plugin]:

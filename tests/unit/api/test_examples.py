@@ -17,6 +17,7 @@ from tuneloop.api import ExportSpec, Tensor, TrainingData
 from tuneloop.api.testing import (
     BaseModelContract,
     DataSourceContract,
+    DetectorContract,
     ExporterContract,
     MetricContract,
     SignalContract,
@@ -83,6 +84,12 @@ class TestExactShare(MetricContract):
 
 class TestCharacterCount(SignalContract):
     plugin = example(api.Signal)
+    installed = False
+
+
+class TestRunOfErrors(DetectorContract):
+    plugin = example(api.Detector)
+    options: ClassVar[Any] = {"length": 10}
     installed = False
 
 

@@ -26,6 +26,7 @@ _MODULES = (
     "base_model",
     "checks",
     "data_source",
+    "detector",
     "exporter",
     "metric",
     "observer",
@@ -40,6 +41,7 @@ pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _MODULES))
 
 from tuneloop.api.testing.base_model import BaseModelContract  # noqa: E402
 from tuneloop.api.testing.data_source import DataSourceContract  # noqa: E402
+from tuneloop.api.testing.detector import DetectorContract  # noqa: E402
 from tuneloop.api.testing.exporter import ExporterContract  # noqa: E402
 from tuneloop.api.testing.metric import MetricContract  # noqa: E402
 from tuneloop.api.testing.observer import ObserverContract  # noqa: E402
@@ -53,6 +55,7 @@ from tuneloop.api.testing.transform import TransformContract  # noqa: E402
 __all__ = [
     "BaseModelContract",
     "DataSourceContract",
+    "DetectorContract",
     "ExporterContract",
     "MetricContract",
     "ObserverContract",

@@ -117,7 +117,7 @@ class BaseModelContract(PluginContract):
             places = [wider.output_names.index(name) for name in names]
             for inputs in self._inputs(preprocessor):
                 before, after = self.outputs(model, inputs)["logits"], self.outputs(again, inputs)["logits"]
-                np.testing.assert_allclose(after[:, places], before, rtol=1e-5, atol=1e-6)
+                np.testing.assert_allclose(after[..., places], before, rtol=1e-5, atol=1e-6)
 
     def test_torch_parts(self, root: Path) -> None:
         """A torch model has the parts of `TorchModel`: head, features, layer groups."""
@@ -151,8 +151,11 @@ class BaseModelContract(PluginContract):
 
     def _check_outputs(self, outputs: Arrays, task: Task, count: int) -> None:
         assert "logits" in outputs, f"the model gives {sorted(outputs)}; it must give 'logits'"
-        shape = (count, len(task.output_names))
-        assert outputs["logits"].shape == shape, f"logits has shape {outputs['logits'].shape}, not {shape}"
+        shape = outputs["logits"].shape
+        wanted = (count, *shape[1:-1], len(task.output_names))
+        axes = 3 if task.judged_as == "tagging" else 2
+        assert shape == wanted, f"logits has shape {shape}, not {wanted}"
+        assert len(shape) == axes, f"logits has shape {shape}; task {task.name!r} reads {axes} axes"
         if "embedding" in outputs:
             assert outputs["embedding"].shape[0] == count
             assert outputs["embedding"].ndim == 2, f"embedding has shape {outputs['embedding'].shape}"

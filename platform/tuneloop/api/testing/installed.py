@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from tuneloop.api.base_model import BaseModel
+from tuneloop.api.detector import Detector
 from tuneloop.api.exporter import Exporter
 from tuneloop.api.metric import Metric
 from tuneloop.api.plugin import Plugin
@@ -27,6 +28,7 @@ HOOKS: dict[type[Plugin], str] = {
     Exporter: "tuneloop_exporters",
     Metric: "tuneloop_metrics",
     Signal: "tuneloop_signals",
+    Detector: "tuneloop_detectors",
 }
 """The hook that returns the classes of each kind."""
 

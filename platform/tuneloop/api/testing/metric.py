@@ -15,10 +15,11 @@ from tuneloop.api.metric import Metric
 from tuneloop.api.plugin import Plugin
 from tuneloop.api.testing.checks import works_or_refuses
 from tuneloop.api.testing.plugin import PluginContract
-from tuneloop.api.types import Predictions
+from tuneloop.api.types import NO_PLACE, Predictions
 
 Case = tuple[Predictions, NDArray[Any]]
-KINDS = frozenset({"classification", "regression"})
+TAGS = ("O", "B-a", "I-a")
+KINDS = frozenset({"classification", "regression", "tagging"})
 
 
 class MetricContract(PluginContract):
@@ -77,7 +78,7 @@ class MetricContract(PluginContract):
                 self._sound(cut(predictions, count), references[:count], f"compute on {count} rows")
             same = np.full_like(references, references[0])
             self._sound(predictions, same, "compute on one class or value only")
-            if kind == "classification":
+            if kind != "regression":
                 self._sound(predictions, np.full_like(references, -1), "compute on unknown labels (-1)")
 
     def test_any_rows(self) -> None:
@@ -102,7 +103,11 @@ class MetricContract(PluginContract):
 
 
 def case(kind: str, *, right: bool) -> Case:
-    """Twelve rows answered all right, or all wrong; sure of it in both cases."""
+    """Twelve rows answered all right, or all wrong; sure of it in both cases. With `tagging`: six rows of two words."""
+    if kind == "tagging":
+        words, truth = case("classification", right=right)
+        assert words.scores is not None
+        return Predictions(words.values.reshape(6, 2), words.scores.reshape(6, 2, 3), TAGS), truth.reshape(6, 2)
     if kind == "regression":
         truth = np.linspace(1, 6, 12, dtype=np.float32)
         return Predictions(truth if right else truth[::-1] + 3), truth
@@ -116,6 +121,13 @@ def case(kind: str, *, right: bool) -> Case:
 def drawn(kind: str, rows: int, seed: int) -> Case:
     """Random answers; for classification of four classes, some references unknown."""
     random = np.random.default_rng(seed)
+    if kind == "tagging":
+        words, labels = drawn("classification", rows * 3, seed)
+        assert words.scores is not None
+        values, labels = words.values.reshape(rows, 3), labels.reshape(rows, 3)
+        behind = np.arange(3)[None, :] > random.integers(0, 3, rows)[:, None]
+        values[behind] = labels[behind] = NO_PLACE
+        return Predictions(values, words.scores.reshape(rows, 3, 4), (*TAGS, "I-b")), labels
     if kind == "regression":
         truth = random.normal(size=rows).astype(np.float32)
         return Predictions((truth + random.normal(size=rows)).astype(np.float32)), truth

@@ -17,8 +17,8 @@ from tuneloop.api.plugin import Plugin
 from tuneloop.api.testing.installed import HOOKS, provider
 
 HEAVY = (
-    "bentoml", "datasets", "jax", "matplotlib", "mlflow", "onnxruntime", "pandas", "scipy", "sklearn", "tensorflow",
-    "torch", "transformers",
+    "bentoml", "datasets", "jax", "matplotlib", "mlflow", "onnxruntime", "pandas", "river", "scipy", "sklearn",
+    "tensorflow", "torch", "transformers",
 )  # fmt: skip
 """Libraries that a plugin may import inside functions only: all plugins are imported by every command."""
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tuneloop.api.signal import Signal
 from tuneloop.api.testing.examples import ROWS
-from tuneloop.api.types import Answer, Arrays, Column, Encoded, Row, SignalBatch, Tensor
+from tuneloop.api.types import ABSENT, Answer, Arrays, Column, Encoded, Row, SignalBatch, Tensor
 
 EMBEDDING = 6
 
@@ -53,7 +53,7 @@ class ServedModel:
 
     def _encoded(self, number: int, place: int) -> Encoded:
         length = 3 + place % 4
-        sizes = {"batch": 1, "length": length}
+        sizes = {"batch": 1, "windows": 1, "length": length}
         inputs = {
             tensor.name: np.ones([sizes[s] if isinstance(s, str) else s for s in tensor.shape], tensor.dtype)
             for tensor in self.tensors
@@ -67,6 +67,31 @@ class ServedModel:
         scores = dict(zip(self.output_names, (weights / weights.sum()).tolist(), strict=True))
         best = max(scores, key=scores.__getitem__)
         return {"label": best, "confidence": scores[best], "scores": scores}
+
+
+class TaggingModel(ServedModel):
+    """A model that answers each of a row's words; every second place holds one."""
+
+    def batch(self, rows: Sequence[Row], positions: Sequence[int] | None = None) -> SignalBatch:
+        """As `ServedModel.batch`, with logits `[n, places, k]`; a row has from one word to three."""
+        whole = ServedModel.batch(self, rows, positions)
+        places = range(len(rows)) if positions is None else positions
+        counts = [1 + place % 3 for place in places]
+        logits = np.full((len(rows), 6, len(self.output_names)), ABSENT, np.float32)
+        answers: list[Answer] = []
+        for row, count in enumerate(counts):
+            logits[row, : 2 * count : 2] = whole.outputs["logits"][row]
+            tag = self.output_names[int(whole.outputs["logits"][row].argmax())]
+            entity = {"start": 0, "end": 1, "text": "x", "label": tag.partition("-")[2], "confidence": 0.5}
+            answers.append(
+                {
+                    "tags": [tag] * count,
+                    "entities": [entity] if tag != "O" else [],
+                    "words": ["x"] * count,
+                    "confidence": whole.answers[row]["confidence"],
+                }
+            )
+        return SignalBatch(whole.rows, whole.encoded, {**whole.outputs, "logits": logits}, answers)
 
 
 _TABLE = (Column("size", "number"), Column("color", "category", ("red", "green", "blue")))
@@ -85,3 +110,14 @@ MODELS: tuple[ServedModel, ...] = (
     ServedModel(_TABLE, _TABLE_TENSORS, ("value",), _TABLE_ROWS, EMBEDDING),
 )
 """A text classifier, a table classifier without an embedding, a table regression."""
+
+TAGGING: tuple[ServedModel, ...] = (
+    TaggingModel(
+        (Column("tokens", "words"),),
+        tuple(Tensor(name, "int64", ("batch", "windows", "length")) for name in ("input_ids", "first")),
+        ("O", "B-place", "I-place"),
+        tuple({"tokens": row["text"].split()} for row in ROWS),
+        EMBEDDING,
+    ),
+)
+"""A model with an answer for each word; add it to `models` of a contract whose signal reads such models."""

@@ -17,7 +17,7 @@ from tuneloop.api.task import Task
 from tuneloop.api.testing.checks import dataset, refuses
 from tuneloop.api.testing.examples import ROWS, task_columns
 from tuneloop.api.testing.plugin import PluginContract
-from tuneloop.api.types import Columns, Row
+from tuneloop.api.types import ABSENT, NO_PLACE, Columns, Row
 
 
 class TaskContract(PluginContract):
@@ -83,11 +83,15 @@ class TaskContract(PluginContract):
         targets, references = task.targets(self._truth()), task.references(self._truth())
         labels = self.plugin.loss == "cross_entropy"
         for name, array in (("targets", targets), ("references", references)):
-            assert array.shape == (len(self.rows),), f"{name} has shape {array.shape}"
+            assert array.shape[:1] == (len(self.rows),), f"{name} has shape {array.shape}"
+            assert array.ndim == (2 if self.plugin.judged_as == "tagging" else 1), f"{name} has shape {array.shape}"
             assert array.dtype == (np.int64 if labels else np.float32), f"{name} is {array.dtype}"
         if labels:
-            assert ((targets >= 0) & (targets < len(task.output_names))).all(), "a known label has no position"
-            assert task.targets(["\0 never seen"]).tolist() == [-1], "an unknown label must be -1"
+            known = targets[targets != NO_PLACE]
+            assert ((known >= 0) & (known < len(task.output_names))).all(), "a known label has no position"
+            unseen: list[Any] = ["\0 never seen"]
+            unseen = [unseen] if self.plugin.judged_as == "tagging" else unseen
+            assert task.targets(unseen).reshape(-1).tolist() == [-1], "an unknown label must be -1"
         else:
             assert np.isfinite(targets).all(), "targets holds a number that is not finite"
 
@@ -106,14 +110,15 @@ class TaskContract(PluginContract):
         """Types and shapes are those that metrics read."""
         task = self.create()
         predictions = task.predictions({"logits": self._logits(task, 5)})
-        assert predictions.values.shape == (5,)
+        places = (3,) if self.plugin.judged_as == "tagging" else ()
+        assert predictions.values.shape == (5, *places)
         if self.plugin.loss == "mse":
             assert predictions.values.dtype == np.float32, f"values is {predictions.values.dtype}, not float32"
             return
         assert predictions.values.dtype == np.int64, f"values is {predictions.values.dtype}, not int64"
         assert predictions.labels == task.output_names
         if predictions.scores is not None:
-            assert predictions.scores.shape == (5, len(task.output_names))
+            assert predictions.scores.shape == (5, *places, len(task.output_names))
             assert predictions.scores.dtype == np.float32, f"scores is {predictions.scores.dtype}, not float32"
             assert ((predictions.scores >= 0) & (predictions.scores <= 1)).all(), "scores are not within 0 and 1"
 
@@ -146,11 +151,13 @@ class TaskContract(PluginContract):
         return [row[target] for row in self.rows]
 
     def _logits(self, task: Task, rows: int) -> NDArray[np.float32]:
-        return np.random.default_rng(3).normal(size=(rows, len(task.output_names))).astype(np.float32)
+        places = (3,) if self.plugin.judged_as == "tagging" else ()
+        return np.random.default_rng(3).normal(size=(rows, *places, len(task.output_names))).astype(np.float32)
 
     def _right(self, task: Task) -> NDArray[np.float32]:
         targets = task.targets(self._truth())
         if self.plugin.loss == "mse":
             return targets[:, None].astype(np.float32)
         hot: NDArray[np.float32] = np.eye(len(task.output_names), dtype=np.float32)[targets] * np.float32(10)
+        hot[targets == NO_PLACE] = ABSENT
         return hot

@@ -63,6 +63,11 @@ TEMPLATES: dict[str, KindTemplate] = {
         "A project leaves it out with `monitor.exclude: [{plugin}]`.",
         kind="signal",
     ),
+    "detector": KindTemplate(
+        "detector",
+        _yaml("monitor:\n  detectors:\n    - adwin\n    - name: {plugin}\n      times: 3"),
+        kind="detector",
+    ),
     "observer": KindTemplate(
         "observer", "Once installed, it is told of finished steps, decisions of the gate, promotions and drift alerts."
     ),
