@@ -21,7 +21,10 @@ FEATURES = "features"
 def compute_features(
     model: Any, rows: Rows, tensors: Sequence[Tensor], batch_size: int, precision: Precision = "float32"
 ) -> NDArray[np.float32]:
-    """The pooled backbone output of every row, `float32 [n, width]`; the model is in evaluation mode meanwhile."""
+    """What the head reads of every row, `float32 [n, width]`, or `[n, places, width]` where words have a label each.
+
+    The model is in evaluation mode meanwhile.
+    """
     device = training_device()
     training = model.training
     model.to(device).eval()
@@ -58,7 +61,7 @@ def cached_features(
 
 def feature_tensor(rows: Rows) -> Tensor:
     """The one tensor of rows from `cached_features`."""
-    return Tensor(FEATURES, "float32", ("batch", int(np.shape(rows.columns[FEATURES])[1])))
+    return Tensor(FEATURES, "float32", ("batch", *map(int, np.shape(rows.columns[FEATURES])[1:])))
 
 
 def _read(path: Path, count: int) -> NDArray[np.float32] | None:

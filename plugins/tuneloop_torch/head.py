@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from tuneloop.api import TrainingData
+from tuneloop.api import ABSENT, TrainingData
 from tuneloop_torch.features import FEATURES, cached_features, feature_tensor
 from tuneloop_torch.options import TrainOptions
 from tuneloop_torch.rows import Rows
@@ -23,8 +23,13 @@ class HeadOnly(nn.Module):
         self.head = head
 
     def forward(self, **inputs: torch.Tensor) -> dict[str, torch.Tensor]:
-        """`logits [batch, outputs]` of `features [batch, width]`."""
-        return {"logits": self.head(inputs[FEATURES])}
+        """`logits [batch, outputs]` of `features [batch, width]`; places that hold no word stay `ABSENT`."""
+        features = inputs[FEATURES]
+        if features.ndim == 2:
+            return {"logits": self.head(features)}
+        absent = features[..., :1] <= ABSENT / 2
+        logits = self.head(features.masked_fill(absent, 0.0))
+        return {"logits": logits.masked_fill(absent, ABSENT)}
 
 
 def train_head(

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tuneloop.api import Arrays, PluginError, Tensor
+from tuneloop.api import Arrays, PluginError, Tensor, scatter
 from tuneloop_torch.collator import stack
 from tuneloop_torch.device import Precision, autocast
 from tuneloop_torch.rows import Rows
@@ -23,10 +23,10 @@ def run_batches(
     device: torch.device,
     precision: Precision = "float32",
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """Positions and outputs `float32 [batch, width]` of each batch, longest rows first.
+    """Positions and outputs `float32 [batch, width]` (or `[batch, places, width]`) of each batch, longest rows first.
 
     Args:
-        call: Keyword arguments named as `tensors` to `[batch, width]`; the caller has set evaluation mode.
+        call: Keyword arguments named as `tensors` to the outputs; the caller has set evaluation mode.
         rows: What to run on.
         tensors: The inputs to hand over.
         batch_size: Rows a call.
@@ -66,10 +66,6 @@ def run_batch(model: Any, inputs: Arrays) -> Arrays:
 
 
 def gather(batches: Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]], count: int) -> NDArray[np.float32]:
-    """The outputs of all batches in row order, `float32 [count, width]`."""
-    result = np.empty((count, 0), dtype=np.float32)
-    for positions, outputs in batches:
-        if result.shape[1] == 0:
-            result = np.empty((count, outputs.shape[1]), dtype=np.float32)
-        result[positions] = outputs
-    return result
+    """The outputs of all batches in row order: `float32 [count, width]`, or `[count, places, width]`."""
+    found = scatter([(positions.tolist(), {"outputs": outputs}) for positions, outputs in batches], count)
+    return found.get("outputs", np.empty((count, 0), dtype=np.float32))

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from tuneloop.api import ABSENT, NO_PLACE
+
 UNKNOWN = -1
 """The label of a row whose class the model does not have; such rows have no loss."""
 
@@ -26,10 +28,14 @@ class Loss:
         """A scalar: the mean over rows with a known label; zero where there are none.
 
         Args:
-            logits: `[n, k]`.
-            labels: `int64 [n]` positions, or `float [n]` values.
+            logits: `[n, k]`; or `[n, places, k]`, where places that hold no word are filled with `ABSENT`.
+            labels: `int64 [n]` positions, or `float [n]` values; `int64 [n, words]` for places, with `NO_PLACE` behind
+                a row's last word.
         """
         logits = logits.float()
+        if logits.ndim == 3:
+            # Both are read row by row: the words of a row stand in one order in its places and in its labels.
+            logits, labels = logits[logits[..., 0] > ABSENT / 2], labels[labels != NO_PLACE]
         if self.kind == "mse":
             return functional.mse_loss(logits[:, 0], labels.to(logits.dtype))
         if not bool((labels != UNKNOWN).any()):

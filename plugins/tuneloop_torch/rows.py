@@ -19,7 +19,7 @@ LABELS, LENGTH = "labels", "length"
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Columns by tensor name (one array a row, unpadded), labels `[n]` and lengths `int64 [n]`."""
+    """Columns by tensor name (one array a row, unpadded), labels `[n]` or `[n, words]`, and lengths `int64 [n]`."""
 
     columns: Mapping[str, Sequence[NDArray[Any]] | NDArray[Any]]
     labels: NDArray[Any]
@@ -53,9 +53,19 @@ def read_rows(data: Dataset, tensors: Sequence[Tensor]) -> Rows:
     table = data.with_format("arrow")[:]
     columns = {tensor.name: _arrays(table[tensor.name], tensor) for tensor in tensors}
     count = len(data)
-    labels = np.array(table[LABELS].to_numpy()) if LABELS in data.column_names else np.zeros(count, np.int64)
+    labels = _labels(table[LABELS]) if LABELS in data.column_names else np.zeros(count, np.int64)
     lengths = table[LENGTH].to_numpy() if LENGTH in data.column_names else np.zeros(count, np.int64)
     return Rows(columns, labels, lengths.astype(np.int64))
+
+
+def _labels(column: Any) -> NDArray[Any]:
+    """`[n]`, or `[n, words]` where a row has a label for each word."""
+    import pyarrow
+
+    if not pyarrow.types.is_fixed_size_list(column.type):
+        return np.array(column.to_numpy())
+    flat = np.concatenate([chunk.flatten().to_numpy() for chunk in column.chunks])
+    return flat.reshape(len(column), column.type.list_size)
 
 
 def _arrays(column: Any, tensor: Tensor) -> Sequence[NDArray[Any]] | NDArray[Any]:
@@ -77,4 +87,10 @@ def _arrays(column: Any, tensor: Tensor) -> Sequence[NDArray[Any]] | NDArray[Any
             fixed: NDArray[Any] = values.reshape(len(joined), tensor.shape[1])
             return fixed
         return list(np.split(values, ends[:-1])) if len(joined) else []
+    if all(isinstance(size, int) for size in tensor.shape[1:]):
+        # Lists of lists to Python objects and back would take a second for a few hundred spectrograms.
+        while pyarrow.types.is_list(joined.type) or pyarrow.types.is_large_list(joined.type):
+            joined = joined.flatten()
+        whole: NDArray[Any] = joined.to_numpy(zero_copy_only=False).astype(dtype)
+        return whole.reshape(-1, *map(int, tensor.shape[1:]))
     return [np.asarray(row, dtype=dtype) for row in joined.to_pylist()]

@@ -68,7 +68,7 @@ def train(
         first_epoch: Epochs of earlier stages, added to every record.
         callbacks: More of what happens beside the steps.
     """
-    if data.loss == "cross_entropy" and bool((rows.labels == UNKNOWN).any()):
+    if data.loss == "cross_entropy" and rows.labels.ndim == 1 and bool((rows.labels == UNKNOWN).any()):
         rows = rows.select((rows.labels != UNKNOWN).nonzero()[0])
     if not len(rows) or not len(validation):
         raise PluginError(f"training needs rows in both parts: {len(rows)} to train on, {len(validation)} to validate")

@@ -11,21 +11,31 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.api import DataError, Metric, Predictions
+from tuneloop.api import NO_PLACE, DataError, Metric, Predictions
 from tuneloop_torchmetrics.functional import call
+
+
+def each(predictions: Predictions, references: NDArray[Any]) -> tuple[Predictions, NDArray[Any]]:
+    """One row a word where rows have a label for each word; unchanged elsewhere."""
+    if references.ndim == 1:
+        return predictions, references
+    here = references != NO_PLACE
+    scores = None if predictions.scores is None else predictions.scores[here]
+    return Predictions(predictions.values[here], scores, predictions.labels), references[here]
 
 
 class ClassificationMetric(Metric):
     """A metric of class positions, given by a function of torchmetrics."""
 
     maximize = True
-    kinds = frozenset({"classification"})
+    kinds = frozenset({"classification", "tagging"})
     function: ClassVar[str]
     average: ClassVar[Literal["none", "micro", "weighted"] | None] = None
     """How classes are joined; `none`: the mean over the classes that the references hold."""
 
     def compute(self, predictions: Predictions, references: NDArray[Any]) -> float:
-        """The value over all rows; unknown labels form a class of their own that is never predicted."""
+        """The value over all rows or words; unknown labels form a class of their own that is never predicted."""
+        predictions, references = each(predictions, references)
         classes = max(
             len(predictions.labels), 1 + int(max(predictions.values.max(initial=0), references.max(initial=0)))
         )
@@ -79,7 +89,7 @@ class MatthewsCorrelation(ClassificationMetric):
 class ProbabilityMetric(Metric):
     """A metric of class probabilities."""
 
-    kinds = frozenset({"classification"})
+    kinds = frozenset({"classification", "tagging"})
 
     def known(self, predictions: Predictions, references: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Probabilities `float32 [n, classes]` and positions `int64 [n]` of the rows with a known label.
@@ -89,6 +99,8 @@ class ProbabilityMetric(Metric):
         """
         if predictions.scores is None:
             raise DataError(f"metric {self.name!r} needs the probability of every class")
+        predictions, references = each(predictions, references)
+        assert predictions.scores is not None
         rows = references >= 0
         return predictions.scores[rows], references[rows]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tuneloop.api import BaseModel, MissingExtraError, PluginError, Preprocessor, PreprocessorChoice, Task
-from tuneloop_transformers.checkpoint import find_checkpoint, reading
+from tuneloop.api import BaseModel, Preprocessor, PreprocessorChoice, Task
+from tuneloop_transformers.backbone import load_backbone, require
+from tuneloop_transformers.checkpoint import find_checkpoint
 from tuneloop_transformers.options import TransformersOptions
+
+_PART = "base model 'transformers'"
 
 
 class Transformers(BaseModel):
@@ -25,7 +27,7 @@ class Transformers(BaseModel):
 
     def preprocessor(self, root: Path) -> PreprocessorChoice:
         """The `text` preprocessor with the checkpoint's tokenizer."""
-        _require()
+        require(_PART)
         from tuneloop_transformers.tokenizer import tokenizer_options
 
         checkpoint = find_checkpoint(root, self.options.checkpoint, self.options.revision)
@@ -41,25 +43,10 @@ class Transformers(BaseModel):
         Raises:
             PluginError: The checkpoint cannot be read, or lacks weights.
         """
-        _require()
-        import torch
-        from transformers import AutoModel
+        require(_PART)
+        from tuneloop_transformers.network import PooledClassifier
 
-        from tuneloop_transformers.network import PooledClassifier, drop_unused
-
-        checkpoint = find_checkpoint(root, self.options.checkpoint, self.options.revision)
-        # Weights that a checkpoint lacks are drawn at random: that must not disturb the caller's random numbers.
-        with reading(checkpoint), torch.random.fork_rng(devices=[]):
-            backbone, report = AutoModel.from_pretrained(
-                **checkpoint.arguments, dtype=torch.float32, use_safetensors=True, output_loading_info=True
-            )
-        drop_unused(backbone)
-        absent = sorted(set(report["missing_keys"]) & {name for name, _ in backbone.named_parameters()})
-        if absent:
-            raise PluginError(
-                f"model.checkpoint {checkpoint.name!r} lacks {len(absent)} weights of its {type(backbone).__name__}, "
-                f"such as {absent[0]!r}: the checkpoint does not fit its config.json"
-            )
+        backbone = load_backbone(find_checkpoint(root, self.options.checkpoint, self.options.revision))
         return PooledClassifier(backbone, len(task.output_names), self.options.pooling, self.options.dropout).eval()
 
     def save(self, model: Any, task: Task, folder: Path) -> None:
@@ -70,15 +57,11 @@ class Transformers(BaseModel):
 
     def load(self, folder: Path, task: Task, preprocessor: Preprocessor) -> Any:  # noqa: ARG002
         """Rebuild a saved model without its checkpoint; rows of new outputs start fresh."""
-        _require()
+        require(_PART)
+        from tuneloop_transformers.network import PooledClassifier
         from tuneloop_transformers.storage import load_network
 
-        return load_network(folder, task.output_names, self.options.dropout).eval()
+        def make(backbone: Any, outputs: int, pooling: Any) -> Any:
+            return PooledClassifier(backbone, outputs, pooling, self.options.dropout)
 
-
-def _require() -> None:
-    for module in ("torch", "transformers", "safetensors", "tokenizers"):
-        try:
-            importlib.import_module(module)
-        except ImportError as error:
-            raise MissingExtraError("base model 'transformers'", module, "train") from error
+        return load_network(folder, task.output_names, make).eval()

@@ -78,7 +78,7 @@ def match_rows(saved: Sequence[str], wanted: Sequence[str], weight: Tensor, bias
     return new_weight, new_bias
 
 
-def layer_groups(model: PooledClassifier) -> list[list[str]]:
+def layer_groups(model: nn.Module) -> list[list[str]]:
     """Groups of parameter names, found from the longest list of modules in the backbone."""
     names = [name for name, _ in model.named_parameters()]
     lists = {name: module for name, module in model.named_modules() if isinstance(module, nn.ModuleList)}

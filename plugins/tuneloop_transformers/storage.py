@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pydantic
 
 from tuneloop.api import ArtifactError
-from tuneloop_transformers.network import PooledClassifier, match_rows
+from tuneloop_transformers.network import match_rows
 from tuneloop_transformers.options import Pooling
 
 _CONFIG, _WEIGHTS, _OUTPUTS = "config.json", "model.safetensors", "outputs.json"
@@ -21,10 +22,10 @@ class Outputs(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     outputs: tuple[str, ...]
-    pooling: Pooling
+    pooling: Pooling | Literal["words", "frames"]
 
 
-def save_network(model: PooledClassifier, outputs: tuple[str, ...], folder: Path) -> None:
+def save_network(model: Any, outputs: tuple[str, ...], folder: Path) -> None:
     """Write configuration, weights and output names into the empty folder."""
     from safetensors.torch import save_file
 
@@ -38,8 +39,13 @@ def save_network(model: PooledClassifier, outputs: tuple[str, ...], folder: Path
     save_file(tensors, folder / _WEIGHTS)
 
 
-def load_network(folder: Path, outputs: tuple[str, ...], dropout: float) -> PooledClassifier:
+def load_network(folder: Path, outputs: tuple[str, ...], make: Callable[[Any, int, Any], Any]) -> Any:
     """Rebuild a network; rows of outputs that were not saved are fresh.
+
+    Args:
+        folder: What `save_network` wrote.
+        outputs: The names of the outputs it shall have.
+        make: Backbone, number of outputs and pooling to a network with `backbone` and `head`.
 
     Raises:
         ArtifactError: The folder is not what `save_network` writes.
@@ -49,7 +55,7 @@ def load_network(folder: Path, outputs: tuple[str, ...], dropout: float) -> Pool
 
     try:
         meaning = Outputs.model_validate_json((folder / _OUTPUTS).read_bytes())
-        model = PooledClassifier(_backbone(folder / _CONFIG), len(outputs), meaning.pooling, dropout)
+        model = make(_backbone(folder / _CONFIG), len(outputs), meaning.pooling)
         tensors = load_file(folder / _WEIGHTS)
         weight, bias = tensors["head.1.weight"], tensors["head.1.bias"]
         tensors["head.1.weight"], tensors["head.1.bias"] = match_rows(meaning.outputs, outputs, weight, bias)

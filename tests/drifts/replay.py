@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 from tests.bench.drift import online
 
 from tuneloop.monitoring.bins import CategoryBins, NumberBins
+from tuneloop_river import Adwin, PageHinkley
 
 Table = Mapping[str, NDArray[Any]]
 WINDOW = 1020
 """Rows: a whole number of steps."""
+DETECTORS = (Adwin, PageHinkley)
+"""With their default options."""
 
 
 def data(name: str) -> Path:
@@ -36,21 +39,41 @@ def select(table: Table, rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
     return {name: values[rows] for name, values in table.items()}
 
 
-def first_alarms(reference: Table, stream: Table) -> dict[str, int]:
+def first_alarms(reference: Table, stream: Table, window: int = WINDOW) -> dict[str, int]:
     """Column to the number of rows of the stream after which its alert first fires; those that stay silent are absent.
 
     Args:
         reference: Rows of the holdout.
         stream: Rows in order; the same columns.
+        window: Rows of a window, a whole number of steps; at least as many as `monitor.min_rows` asks for.
     """
-    step = WINDOW // online.STEPS
+    step = window // online.STEPS
     found = {}
     for name, values in reference.items():
         kind = "number" if values.dtype.kind == "f" else "category"
         bins: NumberBins | CategoryBins = online.make_bins(kind, values)
         steps = [stream[name][start : start + step] for start in range(0, len(stream[name]) - step + 1, step)]
         windows = online.slide(np.stack([online.count(bins, part) for part in steps]))
-        fires = online.firing(np.array([online.holds(one) for one in online.figures(bins, windows)]))
+        held = [online.holds(one, min_rows=min(window, online.RULES.min_rows)) for one in online.figures(bins, windows)]
+        fires = online.firing(np.array(held))
         if fires.any():
-            found[name] = WINDOW + int(np.flatnonzero(fires)[0]) * step
+            found[name] = window + int(np.flatnonzero(fires)[0]) * step
+    return found
+
+
+def first_rises(errors: NDArray[Any]) -> dict[str, int]:
+    """Detector to the number of labels after which it first says that the error rose; silent ones are absent.
+
+    Args:
+        errors: What each answer turned out to be, 0 (right) to 1, in the order in which labels came.
+    """
+    found = {}
+    for detector in DETECTORS:
+        one = detector()
+        for place, error in enumerate(errors.tolist()):
+            said = one.update(float(error))
+            if said == "rise":
+                found[detector.name] = place + 1
+                break
+            one = one if said is None else detector()
     return found

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from tuneloop.api import Preprocessor, hookimpl
+from tuneloop.preprocessing.audio import AudioPreprocessor
 from tuneloop.preprocessing.tabular import TabularPreprocessor
 from tuneloop.preprocessing.text import TextPreprocessor
+from tuneloop.preprocessing.words import WordsPreprocessor
 
 TUNELOOP_API = ">=1,<2"
 
@@ -12,4 +14,4 @@ TUNELOOP_API = ">=1,<2"
 @hookimpl
 def tuneloop_preprocessors() -> list[type[Preprocessor]]:
     """The preprocessors of this folder."""
-    return [TextPreprocessor, TabularPreprocessor]
+    return [TextPreprocessor, WordsPreprocessor, AudioPreprocessor, TabularPreprocessor]

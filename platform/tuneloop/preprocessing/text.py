@@ -58,7 +58,9 @@ class TextPreprocessor(Preprocessor):
         self.settings = settings
         self.columns = (Column(settings.column, "text"),)
         self.tensors = tuple(
-            Tensor(name, "int64", ("batch", "length"), settings.pad_id if name == "input_ids" else 0)
+            Tensor(name, "int64", ("batch", "length"), settings.pad_id, settings.unknown_id)
+            if name == "input_ids"
+            else Tensor(name, "int64", ("batch", "length"))
             for name in settings.tensors
         )
         try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from tuneloop.api import Task, hookimpl
+from tuneloop.tasks.audio_classification import AudioClassification
 from tuneloop.tasks.tabular_classification import TabularClassification
 from tuneloop.tasks.tabular_regression import TabularRegression
 from tuneloop.tasks.text_classification import TextClassification
+from tuneloop.tasks.token_classification import TokenClassification
 
 TUNELOOP_API = ">=1,<2"
 
@@ -13,4 +15,4 @@ TUNELOOP_API = ">=1,<2"
 @hookimpl
 def tuneloop_tasks() -> list[type[Task]]:
     """The tasks of this folder."""
-    return [TextClassification, TabularClassification, TabularRegression]
+    return [TextClassification, TokenClassification, AudioClassification, TabularClassification, TabularRegression]

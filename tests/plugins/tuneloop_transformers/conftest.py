@@ -43,3 +43,41 @@ def checkpoint(tmp_path_factory):
             )
         ).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def whisper(tmp_path_factory):
+    """A tiny Whisper model, in the layout that `save_pretrained` of a whole model and its processor write."""
+    torch = pytest.importorskip("torch")
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from transformers import PreTrainedTokenizerFast, WhisperConfig, WhisperFeatureExtractor, WhisperModel
+
+    folder = tmp_path_factory.mktemp("whisper") / "tiny-whisper"
+    plain = Tokenizer(WordLevel({"[UNK]": 0, "[PAD]": 1}, unk_token="[UNK]"))
+    PreTrainedTokenizerFast(tokenizer_object=plain, unk_token="[UNK]", pad_token="[PAD]").save_pretrained(folder)
+    WhisperFeatureExtractor(feature_size=16).save_pretrained(folder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        WhisperModel(
+            WhisperConfig(
+                vocab_size=20,
+                num_mel_bins=16,
+                d_model=16,
+                encoder_layers=2,
+                decoder_layers=1,
+                encoder_attention_heads=2,
+                decoder_attention_heads=2,
+                encoder_ffn_dim=32,
+                decoder_ffn_dim=32,
+                max_source_positions=1500,
+                max_target_positions=8,
+                pad_token_id=1,
+                bos_token_id=0,
+                eos_token_id=0,
+                decoder_start_token_id=0,
+                suppress_tokens=None,
+                begin_suppress_tokens=None,
+            )
+        ).save_pretrained(folder)
+    return folder

@@ -1,0 +1,66 @@
+"""The network of `transformers-tokens`: a backbone and a linear layer a word. Imports torch: import it in functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tuneloop.api import ABSENT
+from tuneloop_transformers.network import drop_unused, fresh_rows, layer_groups
+
+FIRST = "first"
+"""The input of preprocessor `words` that is 1 at the first token of each word."""
+
+
+class TokenClassifier(nn.Module):
+    """Token ids in windows to logits a word and a pooled embedding; see `tuneloop.api.TorchModel`."""
+
+    pooling = "words"
+
+    def __init__(self, backbone: Any, outputs: int, dropout: float) -> None:
+        super().__init__()
+        drop_unused(backbone)
+        self.backbone = backbone
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(backbone.config.hidden_size, outputs))
+        weight, bias = fresh_rows(outputs, backbone.config.hidden_size)
+        with torch.no_grad():
+            self.linear.weight.copy_(weight)
+            self.linear.bias.copy_(bias)
+
+    @property
+    def linear(self) -> nn.Linear:
+        """The layer whose rows belong to the outputs."""
+        layer = self.head[1]
+        assert isinstance(layer, nn.Linear)
+        return layer
+
+    def features(self, **inputs: Tensor) -> Tensor:
+        """Vectors `float32 [batch, places, hidden]`; those that are no word's first token are `ABSENT`."""
+        return self._states(inputs).masked_fill(_absent(inputs), ABSENT)
+
+    def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
+        """`logits [batch, places, outputs]`, `ABSENT` where no word begins, and `embedding [batch, hidden]`.
+
+        Each input is `[batch, windows, length]`; places are windows times length. The embedding is the mean over words.
+        """
+        states, absent = self._states(inputs), _absent(inputs)
+        logits = self.head(states).masked_fill(absent, ABSENT)
+        words = (~absent).to(states.dtype)
+        embedding = (states * words).sum(dim=1) / words.sum(dim=1).clamp(min=1.0)
+        return {"logits": logits, "embedding": embedding}
+
+    def _states(self, inputs: dict[str, Tensor]) -> Tensor:
+        batch, windows, length = inputs[FIRST].shape
+        flat = {name: tensor.reshape(batch * windows, length) for name, tensor in inputs.items() if name != FIRST}
+        states: Tensor = self.backbone(**flat, return_dict=True).last_hidden_state
+        return states.float().reshape(batch, windows * length, states.shape[-1])
+
+    def layer_groups(self) -> list[list[str]]:
+        """Parameter names: the head, then the blocks from the top, then what lies below the first block."""
+        return layer_groups(self)
+
+
+def _absent(inputs: dict[str, Tensor]) -> Tensor:
+    return (inputs[FIRST] == 0).flatten(1).unsqueeze(-1)
