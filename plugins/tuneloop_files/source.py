@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pydantic
 
 from tuneloop.api import DataError, DataSource, MissingExtraError
-from tuneloop_files.paths import find_files
+from tuneloop_files.remote import local_files
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -23,7 +23,7 @@ class FileOptions(pydantic.BaseModel):
     path: str = pydantic.Field(
         min_length=1,
         description="A file, relative to the project folder or absolute; a glob such as `data/*.csv` reads every "
-        "file it matches, in order of their names.",
+        "file it matches, in order of their names. A URL that fsspec reads, such as `s3://bucket/*.csv`, too.",
     )
 
 
@@ -45,20 +45,21 @@ class FileSource(DataSource):
             from datasets import Dataset
         except ImportError as error:
             raise MissingExtraError(f"data source {self.name!r}", error.name or "datasets", "train") from error
-        files = find_files(root, self.options.path)
-        tables = []
-        for file in files:
-            if file.stat().st_size == 0:
-                raise DataError(f"{file} is empty (0 bytes)")
-            tables.append(self.read(file))
-        _check_columns(files, tables)
+        with local_files(root, self.options.path) as files:
+            tables = []
+            for file in files:
+                if file.stat().st_size == 0:
+                    raise DataError(f"{file} is empty (0 bytes)")
+                tables.append(self.read(file))
+            _check_columns(files, tables)
         ordered = [table.select(tables[0].column_names) for table in tables]
         try:
             table = pyarrow.concat_tables(ordered, promote_options="permissive")
         except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError) as error:
             raise DataError(f"the files of {self.options.path!r} have columns of different types: {error}") from error
         if table.num_rows == 0:
-            raise DataError(f"data.path {self.options.path!r}: there are no rows in {', '.join(map(str, files))}")
+            names = ", ".join(file.name for file in files)
+            raise DataError(f"data.path {self.options.path!r}: there are no rows in {names}")
         return Dataset(table)
 
     @abstractmethod

@@ -8,13 +8,16 @@ from typing import Any, ClassVar
 
 import pytest
 
+import tuneloop_river
+import tuneloop_seqeval
 import tuneloop_tabular
 import tuneloop_text
 import tuneloop_torchmetrics
-from tuneloop.api import Columns
+from tuneloop.api import Column, Columns, Tensor
 from tuneloop.api.testing import (
     BaseModelContract,
     DataSourceContract,
+    DetectorContract,
     ExporterContract,
     MetricContract,
     PreprocessorContract,
@@ -23,13 +26,22 @@ from tuneloop.api.testing import (
     TaskContract,
     TransformContract,
 )
+from tuneloop.api.testing.signal_models import EMBEDDING, MODELS, TAGGING, ServedModel
 from tuneloop.monitoring import signals
-from tuneloop.preprocessing import TabularPreprocessor, TextPreprocessor
-from tuneloop.tasks import TabularClassification, TabularRegression, TextClassification
-from tuneloop_files import Csv, Jsonl, Parquet
+from tuneloop.preprocessing import AudioPreprocessor, TabularPreprocessor, TextPreprocessor, WordsPreprocessor
+from tuneloop.preprocessing.clip import Clip
+from tuneloop.tasks import (
+    AudioClassification,
+    TabularClassification,
+    TabularRegression,
+    TextClassification,
+    TokenClassification,
+)
+from tuneloop_files import AudioFolder, Csv, Jsonl, Npz, Parquet
 from tuneloop_onnx import Onnx
 from tuneloop_torch import FeatureExtraction, Full, GradualUnfreezing
 
+WAVE = "UklGRigAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQQAAAABAAIA"
 ROWS = ({"text": "good day", "stars": 4}, {"text": "", "stars": None}, {"text": 'a, "b"', "stars": 1})
 
 
@@ -70,6 +82,62 @@ class TestParquet(DataSourceContract):
         (root / "bad.parquet").write_bytes(b"PAR1")
 
 
+class TestNpz(DataSourceContract):
+    plugin = Npz
+    options: ClassVar[Any] = {
+        "path": "rows.npz",
+        "sounds": {"samples": "sound", "offsets": "ends", "rate": 8000},
+        "names": {"who": "people"},
+        "where": {"part": ["train"]},
+    }
+    expected = (
+        {"audio": WAVE, "who": "ada", "part": "train", "x": [1.0, 2.0]},
+        {"audio": WAVE, "who": "bob", "part": "train", "x": [5.0, 6.0]},
+    )
+    broken = (
+        {"path": "rows.npy"},
+        {"path": "bad.npz"},
+        {"path": "rows.npz", "arrays": ["no"]},
+        {"path": "rows.npz", "where": {"no": [1]}},
+        {"path": "rows.npz", "names": {"who": "part"}},
+        {"path": "rows.npz", "sounds": {"samples": "x", "offsets": "ends", "rate": 8000}},
+        {"path": "rows.npz", "sounds": {"samples": "sound", "offsets": "x", "rate": 8000}},
+        {"path": "pickle.npz", "arrays": ["x"]},
+    )
+
+    def files(self, root: Path) -> None:
+        import numpy as np
+
+        np.savez(
+            root / "rows.npz",
+            sound=np.array([1, 2] * 3, dtype=np.int16),
+            ends=np.array([0, 2, 4, 6]),
+            who=np.array([0, 0, 1]),
+            people=np.array(["ada", "bob"]),
+            part=np.array(["train", "test", "train"]),
+            x=np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),
+        )
+        np.save(root / "rows.npy", np.zeros(3))
+        np.savez(root / "pickle.npz", x=np.array([{}, []], dtype=object))
+        (root / "bad.npz").write_bytes(b"PK")
+
+
+class TestAudioFolder(DataSourceContract):
+    plugin = AudioFolder
+    options: ClassVar[Any] = {"path": "sounds"}
+    expected = (
+        {"audio": "Yg==", "label": "cat", "file": "cat/deep/b.flac"},
+        {"audio": "YQ==", "label": "dog", "file": "dog/a.WAV"},
+    )
+    broken = ({"path": "no"}, {"path": "sounds/dog"}, {"path": "sounds", "suffixes": [".aiff"]})
+
+    def files(self, root: Path) -> None:
+        for name, content in (("dog/a.WAV", b"a"), ("cat/deep/b.flac", b"b"), ("cat/notes.txt", b"c")):
+            path = root / "sounds" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
 class TestTextClean(TransformContract):
     plugin = tuneloop_text.TextClean
     options: ClassVar[Any] = {"columns": ["text"], "drop_empty": True}
@@ -79,6 +147,19 @@ class TestTextClean(TransformContract):
 
 class TestTextClassification(TaskContract):
     plugin = TextClassification
+
+
+class TestAudioClassification(TaskContract):
+    plugin = AudioClassification
+
+
+class TestTokenClassification(TaskContract):
+    plugin = TokenClassification
+    columns = Columns({"tokens": "tokens"}, target="tags")
+    rows = (
+        {"tokens": ["In", "New", "York"], "tags": ["O", "B-place", "I-place"]},
+        {"tokens": ["No"], "tags": ["O"]},
+    )
 
 
 class TestTabularClassification(TaskContract):
@@ -114,10 +195,37 @@ class TestTextPreprocessor(PreprocessorContract):
         monkeypatch.setattr(type(self), "options", {"tokenizer": tokenizer, "max_length": 16})
 
 
+class TestWordsPreprocessor(PreprocessorContract):
+    plugin = WordsPreprocessor
+    columns = Columns({"tokens": "text"}, target="label")
+
+    @pytest.fixture(autouse=True)
+    def _tokenizer(self, tokenizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(type(self), "options", {"tokenizer": tokenizer, "max_length": 16, "overlap": 4})
+
+
+class TestAudioPreprocessor(PreprocessorContract):
+    plugin = AudioPreprocessor
+    options: ClassVar[Any] = {"seconds": 1.0}
+    columns = Columns({"audio": "audio"}, target="label")
+    rows = tuple(
+        {"audio": {"array": [0.0, 0.25 * n, -0.5] * 50, "sampling_rate": rate}, "label": "a"}
+        for n, rate in enumerate((8_000, 16_000, 44_100))
+    )
+
+
 class TestTabularMlp(BaseModelContract):
     plugin = tuneloop_tabular.TabularMlp
     options: ClassVar[Any] = {"hidden": [8, 4]}
 
+
+SOUND = ServedModel(
+    (Column("audio", "audio"),),
+    (Tensor("input_features", "float32", ("batch", 4, 6)),),
+    ("high", "low"),
+    tuple({"audio": Clip.read({"array": [0.1, -0.2] * n, "sampling_rate": 8000}, 1.0)} for n in (1, 5)),
+    EMBEDDING,
+)
 
 QUICK = {"epochs": 2, "batch_size": 16, "head_learning_rate": 0.05}
 
@@ -141,8 +249,13 @@ class TestOnnx(ExporterContract):
     plugin = Onnx
 
 
-for _cls in tuneloop_torchmetrics.tuneloop_metrics():
+for _cls in (*tuneloop_torchmetrics.tuneloop_metrics(), *tuneloop_seqeval.tuneloop_metrics()):
     globals()[f"Test{_cls.__name__}"] = type(f"Test{_cls.__name__}", (MetricContract,), {"plugin": _cls})
 
+for _cls in tuneloop_river.tuneloop_detectors():
+    globals()[f"Test{_cls.__name__}"] = type(f"Test{_cls.__name__}", (DetectorContract,), {"plugin": _cls})
+
 for _cls in signals.tuneloop_signals():
-    globals()[f"Test{_cls.__name__}"] = type(f"Test{_cls.__name__}", (SignalContract,), {"plugin": _cls})
+    globals()[f"Test{_cls.__name__}"] = type(
+        f"Test{_cls.__name__}", (SignalContract,), {"plugin": _cls, "models": (*MODELS, *TAGGING, SOUND)}
+    )
