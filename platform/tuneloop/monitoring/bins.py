@@ -13,6 +13,10 @@ import pydantic
 from numpy.typing import NDArray
 
 MISSING, UNSEEN, LOW, HIGH = "missing", "unseen", "low", "high"
+_SEEN_ONCE = 3
+"""With so many categories seen once, the reference cannot have met them all: rare ones are counted together."""
+_LEAST = 8
+"""Rows, of every second one, that a category needs for a bin of its own then."""
 LABEL_LENGTH = 80
 """Longer category texts are cut in the `bin` label and end in a hash."""
 
@@ -127,13 +131,19 @@ class CategoryBins(_Bins):
 
     @classmethod
     def build(cls, label: str, values: NDArray[Any], most: int = 50) -> CategoryBins:
-        """Bins for the `most` frequent texts, and the counts of `values` in them.
+        """Bins for the frequent texts, and the counts of `values` in them.
 
-        The rest of the reference's texts are counted as `unseen`, so that a column of identifiers does not alarm.
+        Where the reference holds more than `most` texts, or several once only, its rare ones are counted as `unseen`,
+        together with those to come: that bin is then expected to hold some, and a column of identifiers does not alarm.
+        Which texts are frequent is decided on every second row. Those that seem frequent are, on the whole, a little
+        less so in other rows, and counts of the very rows that chose them would promise too much.
         """
-        frequent = Counter(str(value) for value in values if value is not None)
-        listed = sorted(filter(_encodable, frequent), key=lambda text: (-frequent[text], text))[:most]
-        categories = tuple(sorted(listed))
+        texts = [str(value) for value in values if value is not None]
+        found, least = Counter(texts), 1
+        if len(found) > most or sum(count == 1 for count in found.values()) >= _SEEN_ONCE:
+            found, least = Counter(texts[::2]), _LEAST
+        enough = (text for text, count in found.items() if count >= least and _encodable(text))
+        categories = tuple(sorted(sorted(enough, key=lambda text: (-found[text], text))[:most]))
         empty = cls(label=label, categories=categories, counts=(0,) * (len(categories) + 2))
         return cls(label=label, categories=categories, counts=_count(empty, values))
 

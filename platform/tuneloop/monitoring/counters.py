@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +39,7 @@ class SignalCounters:
         version: The `version` label.
         most_rows: `observe` puts rows into bins itself when more than this many wait.
         most_bytes: The same for the size of their arrays, so that images do not pile up.
+        also: Gets what waited, in few large batches, whenever it is put into bins; must not raise.
     """
 
     def __init__(
@@ -51,9 +52,11 @@ class SignalCounters:
         *,
         most_rows: int = 2048,
         most_bytes: int = 16 << 20,
+        also: Callable[[SignalBatch], None] | None = None,
     ) -> None:
         self._reference, self._metrics, self._model, self._version = reference, metrics, model, version
         self._most_rows, self._most_bytes = most_rows, most_bytes
+        self._also = also
         self._signals = {signal.label: signal for signal in signals if signal.label in reference.by_label}
         for label in sorted({signal.label for signal in signals} ^ set(reference.by_label)):
             logger.warning(
@@ -138,6 +141,8 @@ class SignalCounters:
         for batch in merged:
             for label, signal in list(self._signals.items()):
                 self._count(label, signal, batch)
+            if self._also is not None:
+                self._also(batch)
 
     def _count(self, label: str, signal: Signal, batch: SignalBatch) -> None:
         bins = self._reference.by_label[label]

@@ -1,19 +1,23 @@
 """Labels that come back: checked, stored, joined with their prediction, and counted exactly once.
 
 A counter cannot go down. A label that replaces an earlier one is counted as `corrected`, and the outcome counted first
-stays; the store holds the last label, which is the one retraining reads. For values, an answer counts as right if its
-absolute error is at most the reference's tolerance; the squared error is summed beside it.
+stays; where the outcome turned, a second counter says so, and the rules take both together: see `accuracy.tally`. The
+store holds the last label, which is the one retraining reads. For values, an answer counts as right if its absolute
+error is at most the reference's tolerance; the squared error is summed beside it.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from tuneloop.api import RequestError, Task
+from tuneloop.monitoring.accuracy.tally import Judged, LabelTally
+from tuneloop.monitoring.label_changes import LabelChange
 from tuneloop.monitoring.metrics import (
     BOTH,
     CHALLENGER_ONLY,
@@ -34,14 +38,14 @@ LONGEST_ID = 100
 
 _RIGHT = {(True, True): BOTH, (True, False): CHAMPION_ONLY, (False, True): CHALLENGER_ONLY, (False, False): NEITHER}
 
-FeedbackStatus = Literal["new", "changed", "same", "orphaned", "refused"]
+FeedbackStatus = Literal["new", "changed", "same", "orphaned", "unsampled", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
 class FeedbackResult:
     """What became of one label. `reason` is filled where it was refused.
 
-    `orphaned`: stored, and joined when its prediction arrives.
+    `orphaned`: stored, and joined when its prediction arrives. `unsampled`: not stored, as its prediction is not.
     """
 
     id: str
@@ -58,6 +62,8 @@ class Feedback:
         model: The `model` label.
         task: Judges answers.
         tolerance: `Reference.tolerance` of the version served.
+        tally: Counts by class, size of the error and slice; None: only right and wrong are counted.
+        takes: Whether the prediction of an id is stored at all; see `StorePolicy.takes`.
         clock: Unix seconds.
     """
 
@@ -68,17 +74,22 @@ class Feedback:
         model: str,
         task: Task,
         tolerance: float = 0.0,
+        tally: LabelTally | None = None,
         *,
+        takes: Callable[[str], bool] = lambda _: True,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._takes = takes
         self._store, self._metrics, self._model, self._clock = store, metrics, model, clock
         self._judge = (task, tolerance)
+        self._tally = tally
         self._shadows = ShadowStore(store)
         metrics.labels_orphaned.labels(model)
 
-    def use(self, task: Task, tolerance: float) -> None:
+    def use(self, task: Task, tolerance: float, tally: LabelTally | None = None) -> None:
         """Judge from now on with another version's task."""
         self._judge = (task, tolerance)
+        self._tally = tally
 
     def add(self, items: Sequence[tuple[str, Any]]) -> list[FeedbackResult]:
         """Take labels by prediction id. The same label again changes nothing; another one replaces the earlier.
@@ -88,20 +99,30 @@ class Feedback:
         """
         known = self._store.predictions(id_ for id_, _ in items if _valid_id(id_))
         reasons = [self._refusal(id_, label, known.get(id_)) for id_, label in items]
-        accepted = [item for item, reason in zip(items, reasons, strict=True) if not reason]
-        states = iter(self._store.add_labels(accepted))
+        # One that is known was stored under another share.
+        unsampled = {id_ for id_, _ in items if _valid_id(id_) and id_ not in known and not self._takes(id_)}
+        accepted = [
+            item for item, reason in zip(items, reasons, strict=True) if not reason and item[0] not in unsampled
+        ]
+        changes = self._store.change_labels(accepted)
+        states = iter(changes)
         results: list[FeedbackResult] = []
         for (id_, _), reason in zip(items, reasons, strict=True):
             if reason:
                 results.append(FeedbackResult(str(id_)[:LONGEST_ID], "refused", reason))
                 continue
-            state: FeedbackStatus = next(states)
+            if id_ in unsampled:
+                self._metrics.labels_unsampled.labels(self._model).inc()
+                results.append(FeedbackResult(id_, "unsampled"))
+                continue
+            state: FeedbackStatus = next(states).state
             if state == "new" and id_ not in known:
                 state = "orphaned"
                 self._metrics.labels_orphaned.labels(self._model).inc()
             elif state == "changed" and (prediction := known.get(id_)) is not None:
                 self._metrics.labels.labels(self._model, prediction.version, CORRECTED).inc()
             results.append(FeedbackResult(id_, state))
+        self._correct(accepted, changes, known)
         self.join([id_ for id_, _ in accepted])
         return results
 
@@ -114,8 +135,7 @@ class Feedback:
             How many were counted.
         """
         pairs = self._store.claim(self._model, ids)
-        for pair in pairs:
-            self._count(pair)
+        self._count(pairs)
         self.compare(ids)
         return len(pairs)
 
@@ -147,18 +167,53 @@ class Feedback:
             return error.reason
         return ""
 
-    def _count(self, pair: Labelled) -> None:
+    def _count(self, pairs: Sequence[Labelled]) -> None:
+        counted = []
+        for pair in pairs:
+            one = (self._model, pair.prediction.version)
+            judged = self._judged(pair)
+            if judged is None:
+                self._metrics.labels.labels(*one, INVALID).inc()
+                continue
+            self._metrics.labels.labels(*one, CORRECT if judged.right else WRONG).inc()
+            self._metrics.label_squared_error.labels(*one).inc(judged.error * judged.error)
+            self._metrics.label_delay_seconds.labels(*one).observe(max(0.0, pair.labelled - pair.prediction.time))
+            counted.append(judged)
+        if self._tally is not None:
+            self._tally.add(counted)
+
+    def _correct(
+        self, items: Sequence[tuple[str, Any]], changes: Sequence[LabelChange], known: Mapping[str, Prediction]
+    ) -> None:
+        """Take back what replaced labels had counted for, and count those that replaced them."""
+        replaced = [
+            (id_, label, change)
+            for (id_, label), change in zip(items, changes, strict=True)
+            if change.counted and change.before is not None
+        ]
+        # A prediction may have been stored, and its label counted, after `known` was read.
+        late = self._store.predictions(id_ for id_, _, _ in replaced if id_ not in known)
+        for id_, label, change in replaced:
+            prediction = known.get(id_) or late.get(id_)
+            if prediction is None or prediction.model != self._model:
+                continue
+            now = self._clock()
+            before = self._judged(Labelled(prediction, json.loads(change.before or "null"), now))
+            after = self._judged(Labelled(prediction, label, now))
+            if before is None and after is not None:
+                # What was counted is `invalid`; nobody claims the pair a second time.
+                self._count([after.pair])
+            elif before is not None and after is not None and self._tally is not None:
+                self._tally.replace(before, after)
+
+    def _judged(self, pair: Labelled) -> Judged | None:
         task, tolerance = self._judge
-        one = (self._model, pair.prediction.version)
         try:
             error = task.error(pair.prediction.answer, pair.label)
         except RequestError as refusal:
             logger.warning("the label of prediction %r is not counted: %s", pair.prediction.id, refusal)
-            self._metrics.labels.labels(*one, INVALID).inc()
-            return
-        self._metrics.labels.labels(*one, CORRECT if abs(error) <= tolerance else WRONG).inc()
-        self._metrics.label_squared_error.labels(*one).inc(error * error)
-        self._metrics.label_delay_seconds.labels(*one).observe(max(0.0, pair.labelled - pair.prediction.time))
+            return None
+        return Judged(pair, error, abs(error) <= tolerance)
 
     def _count_shadow(self, compared: Compared) -> None:
         task, tolerance = self._judge

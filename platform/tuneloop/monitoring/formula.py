@@ -77,3 +77,12 @@ def wilson_upper(right: float, total: float, z: float = CONFIDENCE_Z) -> float:
     share = right / total
     root = math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
     return (share + z**2 / (2 * total) + z * root) / (1 + z**2 / total)
+
+
+def corrected(zscore: float, tests: int) -> float:
+    """A limit of z for so many tests at once, with no more false alarms in all than `zscore` has in one.
+
+    Of a normal variable the tail above `sqrt(z^2 + 2 ln(tests))` is less than that above `z` divided by `tests`
+    (Mills' ratio falls), so this is Bonferroni's correction, slightly to the safe side, in what PromQL can compute.
+    """
+    return math.sqrt(zscore**2 + 2 * math.log(tests))

@@ -12,14 +12,18 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tuneloop.api import MissingExtraError
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Gauge, Histogram
+
+T = TypeVar("T")
 
 SIGNAL_OBSERVATIONS = "tuneloop_signal_observations_total"
 SIGNAL_REFERENCE_RATIO = "tuneloop_signal_reference_ratio"
@@ -29,7 +33,8 @@ REFERENCE_SCORE = "tuneloop_reference_score_ratio"
 
 CORRECT, WRONG, CORRECTED, INVALID = "correct", "wrong", "corrected", "invalid"
 OUTCOMES = (CORRECT, WRONG, CORRECTED, INVALID)
-"""Values of `outcome` in `tuneloop_labels_total`; accuracy is `correct / (correct + wrong)`."""
+"""Values of `outcome` in `tuneloop_labels_total`, of first labels; `corrected` counts every label that replaced one.
+Accuracy is `(correct + to_correct - to_wrong) / (correct + wrong)`: see `CORRECTIONS`."""
 
 AGREE, DIFFER, FAILED, DROPPED = "agree", "differ", "failed", "dropped"
 SHADOW_OUTCOMES = (AGREE, DIFFER, FAILED, DROPPED)
@@ -38,6 +43,28 @@ SHADOW_OUTCOMES = (AGREE, DIFFER, FAILED, DROPPED)
 BOTH, CHAMPION_ONLY, CHALLENGER_ONLY, NEITHER = "both", "champion", "challenger", "neither"
 RIGHT = (BOTH, CHAMPION_ONLY, CHALLENGER_ONLY, NEITHER)
 """Values of `right` in `tuneloop_shadow_labels_total`: who was right about the same row."""
+
+TO_CORRECT, TO_WRONG = "to_correct", "to_wrong"
+CORRECTIONS = (TO_CORRECT, TO_WRONG)
+"""Values of `change` in `tuneloop_label_corrections_total`: a label that replaced another turned the outcome."""
+
+TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE = "tp", "fp", "fn"
+CLASS_KINDS = (TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE)
+"""Values of `kind` in `tuneloop_label_class_total`: rightly answered, wrongly answered, and missed, by class."""
+
+COUNTED, UNDONE = "counted", "undone"
+LABEL_CHANGES = (COUNTED, UNDONE)
+"""Values of `change` where a replaced label is taken back: `counted - undone` is what the last labels say."""
+
+LABEL_CLASS, LABEL_ERROR = "tuneloop_label_class_total", "tuneloop_label_error_power_total"
+LABEL_CORRECTIONS, SLICE_LABELS = "tuneloop_label_corrections_total", "tuneloop_slice_labels_total"
+ESTIMATED_CORRECT, ESTIMATED_ROWS = "tuneloop_estimated_correct_total", "tuneloop_estimated_rows_total"
+
+RISE, FALL = "rise", "fall"
+DIRECTIONS = (RISE, FALL)
+"""Values of `direction` in the metrics of detectors: which way the error went."""
+DETECTOR_ERROR = "tuneloop_detector_error_ratio"
+DETECTOR_LAST_CHANGE = "tuneloop_detector_last_change_timestamp_seconds"
 
 PREDICTION_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds."""
@@ -65,9 +92,17 @@ class Metrics:
     label_squared_error: Counter
     label_delay_seconds: Histogram
     labels_orphaned: Counter
+    label_corrections: Counter
+    label_class: Counter
+    label_error_power: Counter
+    slice_labels: Counter
+    estimated_correct: Counter
+    estimated_rows: Counter
     reference_score_ratio: Gauge
     store_dropped_rows: Counter
     store_errors: Counter
+    store_expired_rows: Counter
+    labels_unsampled: Counter
     live_version: Gauge
     swaps: Counter
     channel_refusals: Counter
@@ -81,7 +116,19 @@ class Metrics:
     shadow_squared_error: Counter
 
 
-@functools.cache
+def _once(make: Callable[[], T]) -> Callable[[], T]:
+    """One call a process, also where two threads are the first: a collector cannot be registered twice."""
+    lock, made = threading.Lock(), functools.cache(make)
+
+    @functools.wraps(make)
+    def get() -> T:
+        with lock:
+            return made()
+
+    return get
+
+
+@_once
 def metrics() -> Metrics:
     """The collectors of this process, registered in the default registry.
 
@@ -130,6 +177,26 @@ def metrics() -> Metrics:
         labels_orphaned=Counter(
             "tuneloop_labels_orphaned_total", "Labels that arrived before their prediction was stored.", ["model"]
         ),
+        label_corrections=Counter(
+            LABEL_CORRECTIONS, "Labels that replaced another and turned the outcome.", [*one, "change"]
+        ),
+        label_class=Counter(
+            LABEL_CLASS,
+            "Labels by class: rightly answered, wrongly answered, missed.",
+            [*one, "class", "kind", "change"],
+        ),
+        label_error_power=Counter(
+            LABEL_ERROR, "Sum of powers of the absolute errors of answers that are numbers.", [*one, "power", "change"]
+        ),
+        slice_labels=Counter(
+            SLICE_LABELS,
+            "Labels by the value of a slice and by outcome.",
+            [*one, "slice", "value", "outcome"],
+        ),
+        estimated_correct=Counter(
+            ESTIMATED_CORRECT, "Estimate: sum of the calibrated confidence of answers, no label asked.", one
+        ),
+        estimated_rows=Counter(ESTIMATED_ROWS, "Answers in the estimate.", one),
         reference_score_ratio=Gauge(
             REFERENCE_SCORE, "Share of right answers on the holdout; 0: retired.", one, multiprocess_mode="livemax"
         ),
@@ -137,6 +204,12 @@ def metrics() -> Metrics:
             "tuneloop_store_dropped_rows_total", "Predictions that never reached the store.", ["model"]
         ),
         store_errors=Counter("tuneloop_store_errors_total", "Failed writes to the store.", ["model"]),
+        store_expired_rows=Counter(
+            "tuneloop_store_expired_rows_total", "Predictions and lone labels deleted because of their age.", ["model"]
+        ),
+        labels_unsampled=Counter(
+            "tuneloop_labels_unsampled_total", "Labels of predictions that sampling left out of the store.", ["model"]
+        ),
         live_version=Gauge(
             "tuneloop_live_version",
             "Workers that answer with this version.",
@@ -224,9 +297,53 @@ class LoopMetrics:
     alerts: Counter
     runs: Counter
     run_seconds: Histogram
+    stage_seconds: Histogram
+    rollbacks: Counter
 
 
-@functools.cache
+@dataclass(frozen=True, slots=True)
+class DetectorMetrics:
+    """The collectors of the loop's detectors: what they read, what they said, and how they stand."""
+
+    outcomes: Counter
+    changes: Counter
+    failures: Counter
+    error_ratio: Gauge
+    last_change: Gauge
+
+
+@_once
+def detector_metrics() -> DetectorMetrics:
+    """The collectors of the detectors in the loop's process, registered in the default registry.
+
+    Raises:
+        MissingExtraError: `prometheus_client` is not installed.
+    """
+    try:
+        from prometheus_client import Counter, Gauge
+    except ImportError as error:
+        raise MissingExtraError("counting", "prometheus_client", "serve") from error
+
+    one = ["model", "version"]
+    each = [*one, "detector"]
+    return DetectorMetrics(
+        outcomes=Counter("tuneloop_detector_outcomes_total", "Labelled outcomes that the detectors were given.", one),
+        changes=Counter(
+            "tuneloop_detector_changes_total", "Changes of the error that a detector saw.", [*each, "direction"]
+        ),
+        failures=Counter(
+            "tuneloop_detector_failures_total", "Detectors that raised and were switched off for this version.", each
+        ),
+        error_ratio=Gauge(DETECTOR_ERROR, "Mean error as a detector sees it now, 0 to 1.", each),
+        last_change=Gauge(
+            DETECTOR_LAST_CHANGE,
+            "Unix time at which a detector last saw a change in this direction; 0: never.",
+            [*each, "direction"],
+        ),
+    )
+
+
+@_once
 def loop_metrics() -> LoopMetrics:
     """The collectors of the loop's process, registered in the default registry.
 
@@ -248,5 +365,14 @@ def loop_metrics() -> LoopMetrics:
             "Seconds from the decision for a run to its end.",
             ["model"],
             buckets=RUN_BUCKETS,
+        ),
+        stage_seconds=Histogram(
+            "tuneloop_loop_stage_seconds",
+            "Seconds that a stage of a run took, over restarts of the loop.",
+            ["model", "stage"],
+            buckets=RUN_BUCKETS,
+        ),
+        rollbacks=Counter(
+            "tuneloop_rollbacks_total", "Versions rolled back by the loop, by reason.", ["model", "reason"]
         ),
     )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tuneloop.api import ArtifactError, DataError, PluginError, Signal, SignalBatch
 from tuneloop.artifact import write_atomic
+from tuneloop.monitoring.accuracy.calibration import Calibration
 from tuneloop.monitoring.bins import Bins, CategoryBins, NumberBins
 
 REFERENCE_FILE = "reference.json"
@@ -32,6 +33,8 @@ class Reference(pydantic.BaseModel):
             of the absolute errors on the holdout, so that one rule and one alert serve both.
         squared_error: Mean squared error on the holdout; None where it had no labels.
         signals: The bins of each signal, sorted by label.
+        slices: Signals by whose bins accuracy is counted, sorted.
+        calibration: What the scores of a classification are worth; None where that is not known.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -42,6 +45,8 @@ class Reference(pydantic.BaseModel):
     tolerance: float = pydantic.Field(default=0.0, ge=0)
     squared_error: float | None = pydantic.Field(default=None, ge=0)
     signals: tuple[Bins, ...]
+    slices: tuple[str, ...] = ()
+    calibration: Calibration | None = None
 
     @pydantic.model_validator(mode="after")
     def _check_signals(self) -> Self:

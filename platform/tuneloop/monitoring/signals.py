@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.api import Column, PluginConflictError, Signal, SignalBatch, Tensor, hookimpl
+from tuneloop.api import ABSENT, Column, ConfigError, PluginConflictError, Signal, SignalBatch, Tensor, hookimpl
+from tuneloop.monitoring.sound_signals import SoundLevel, SoundRate, SoundSeconds
+from tuneloop.monitoring.unknown_signals import UnknownRate
+from tuneloop.monitoring.word_signals import EntityCount, TokensPerWord, WordCount, tags_words
 
 TUNELOOP_API = ">=1,<2"
 
@@ -100,6 +103,13 @@ class AnswerClass(_OfClasses):
 
     name, kind, label = "answer", "category", "answer"
 
+    @classmethod
+    def create(
+        cls, columns: Sequence[Column], tensors: Sequence[Tensor], output_names: Sequence[str], embedding_size: int
+    ) -> Sequence[Signal]:
+        """One signal for classification of whole rows."""
+        return [] if tags_words(columns) else super().create(columns, tensors, output_names, embedding_size)
+
     def read(self, batch: SignalBatch) -> NDArray[Any]:
         """`object [n]` of labels."""
         return _objects([answer.get("label") for answer in batch.answers])
@@ -133,18 +143,21 @@ class Confidence(_OfClasses):
 
 
 class Entropy(_OfClasses):
-    """How undecided the model was: the entropy of its class probabilities, in nats."""
+    """How undecided the model was: the entropy of its class probabilities, in nats; the mean over a row's words."""
 
     name, kind, label = "entropy", "number", "entropy"
 
     def read(self, batch: SignalBatch) -> NDArray[Any]:
         """`float64 [n]`, 0 to ln(classes)."""
         logits = batch.outputs["logits"].astype(np.float64)
-        shifted = logits - logits.max(axis=1, keepdims=True)
+        shifted = logits - logits.max(axis=-1, keepdims=True)
         weights = np.exp(shifted)
-        total = weights.sum(axis=1)
-        entropy: NDArray[Any] = np.log(total) - (weights * shifted).sum(axis=1) / total
+        total = weights.sum(axis=-1)
+        entropy: NDArray[Any] = np.log(total) - (weights * shifted).sum(axis=-1) / total
         np.maximum(entropy, 0.0, out=entropy)
+        if entropy.ndim == 2:
+            held = logits[..., 0] > ABSENT / 2
+            entropy = (entropy * held).sum(axis=1) / np.maximum(held.sum(axis=1), 1)
         return entropy
 
 
@@ -194,8 +207,9 @@ def create_signals(
     output_names: Sequence[str],
     embedding_size: int,
     exclude: Collection[str] = (),
+    only: Collection[str] | None = None,
 ) -> tuple[Signal, ...]:
-    """All signals that fit a model, sorted by label.
+    """The signals that fit a model and are wanted, sorted by label.
 
     Args:
         classes: The signal classes of the loaded plugins.
@@ -204,16 +218,22 @@ def create_signals(
         output_names: The labels, or `("value",)`.
         embedding_size: Size of the `embedding` output; 0: none.
         exclude: Labels to leave out; a class's name leaves out all of its signals.
+        only: Labels or names of classes to take; None: all.
 
     Raises:
+        ConfigError: `exclude` or `only` name neither a class nor a signal of this model; lists what they can.
         PluginConflictError: Two signals have one label.
     """
     found: dict[str, Signal] = {}
+    named: set[str] = set()
     for cls in classes:
+        named.add(cls.name)
         if cls.name in exclude:
             continue
         for signal in cls.create(columns, tensors, output_names, embedding_size):
-            if signal.label in exclude:
+            names = {cls.name, signal.label}
+            named |= names
+            if names & set(exclude) or (only is not None and not names & set(only)):
                 continue
             other = found.setdefault(signal.label, signal)
             if other is not signal:
@@ -221,6 +241,14 @@ def create_signals(
                     f"two signals are labelled {signal.label!r}: {_where(type(other))} and {_where(cls)}. "
                     f"Leave one out with `monitor.exclude`, or block its plugin."
                 )
+    if unknown := sorted({*exclude, *(only or ())} - named):
+        raise ConfigError(
+            [
+                f"there is no signal {', '.join(map(repr, unknown))} to watch or to exclude; this model has: "
+                f"{', '.join(sorted(named))}. Mend monitor.signals or monitor.exclude and run again: finished "
+                "steps are reused"
+            ]
+        )
     return tuple(found[label] for label in sorted(found))
 
 
@@ -248,4 +276,7 @@ def _objects(values: list[str | None]) -> NDArray[Any]:
 @hookimpl
 def tuneloop_signals() -> Sequence[type[Signal]]:
     """The built-in signals."""
-    return [ColumnNumber, ColumnCategory, Length, AnswerClass, AnswerValue, Confidence, Entropy, Embedding]
+    of_columns: list[type[Signal]] = [ColumnNumber, ColumnCategory, Length, UnknownRate]
+    of_answers: list[type[Signal]] = [AnswerClass, AnswerValue, Confidence, Entropy, Embedding]
+    of_sounds: list[type[Signal]] = [SoundSeconds, SoundLevel, SoundRate]
+    return [*of_columns, *of_answers, WordCount, TokensPerWord, EntityCount, *of_sounds]

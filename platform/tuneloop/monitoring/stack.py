@@ -19,6 +19,7 @@ from tuneloop.monitoring.webhook import GROUP_BY, get
 
 HOST = "127.0.0.1"
 RECEIVER = "tuneloop"
+_LEAST_RETENTION = 15 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,11 @@ def prometheus_config(
             "scrape_configs": [_scrape(number, target, token_file) for number, target in enumerate(targets)],
         }
     )
+
+
+def retention(values: WatchValues) -> float:
+    """Seconds that Prometheus keeps samples: twice the longest window, and 15 days, its own default, at least."""
+    return max(_LEAST_RETENTION, 2 * values.windows[-1])
 
 
 def alertmanager_config(webhook: str, token_file: str | None, delays: Delays | None = None) -> str:
@@ -166,6 +172,7 @@ class Stack:
                     str(found[0]),
                     f"--config.file={folder / 'prometheus.yml'}",
                     f"--storage.tsdb.path={folder / 'prometheus'}",
+                    f"--storage.tsdb.retention.time={duration(retention(values))}",
                     f"--web.listen-address={prometheus}",
                 ],
             )

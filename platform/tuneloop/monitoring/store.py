@@ -10,17 +10,19 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from tuneloop.api import Answer, Row, ServingError
+from tuneloop.api import ServingError
+from tuneloop.monitoring.label_changes import LabelChange, LabelState, write_labels
+from tuneloop.monitoring.postgres import check_version, in_words, postgres_options, without_password
 from tuneloop.monitoring.sqlite_engine import WRITE, prepare_sqlite
+from tuneloop.monitoring.stored import Counts, Labelled, Prediction, Shadow, as_prediction, as_record, as_text
 from tuneloop.monitoring.tables import labels as labels_table
 from tuneloop.monitoring.tables import predictions as predictions_table
 from tuneloop.monitoring.tables import schema
@@ -29,59 +31,16 @@ from tuneloop.monitoring.tables import shadows as shadows_table
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+__all__ = ["CHUNK", "Counts", "Labelled", "Prediction", "PredictionStore", "Shadow"]
+
 _T = TypeVar("_T")
 
 CHUNK = 500
 """Rows a statement: with seven columns each, below SQLite's limit of 32,766 variables."""
 
 _COLUMNS = tuple(column.name for column in predictions_table.c)
-_ENCODER = json.JSONEncoder(sort_keys=True, allow_nan=False, default=str)
 
 _PART_SIZES = (CHUNK, 100, 20, 4, 1)
-
-LabelState = Literal["new", "changed", "same"]
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """One answered row. `time` is in Unix seconds; `subject` names whose data it is, for erasure."""
-
-    id: str
-    model: str
-    version: str
-    time: float
-    row: Row
-    answer: Answer
-    subject: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """A prediction and its last label. `labelled` is when that label came, in Unix seconds."""
-
-    prediction: Prediction
-    label: Any
-    labelled: float
-
-
-@dataclass(frozen=True, slots=True)
-class Shadow:
-    """What a challenger answered, unseen, to the row of prediction `id`. `time` is in Unix seconds."""
-
-    id: str
-    version: str
-    time: float
-    answer: Answer
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Rows of one model: predictions, those with a label, label changes; `waiting`: labels of no known prediction."""
-
-    predictions: int
-    labelled: int
-    corrections: int
-    waiting: int
 
 
 class PredictionStore:
@@ -97,8 +56,9 @@ class PredictionStore:
 
     def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        try:
-            self._engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        with _explained(url) as opened:
+            self._engine = sa.create_engine(url, **postgres_options(url))
+            opened.callback(self._engine.dispose)
             self._sqlite = self._engine.dialect.name == "sqlite"
             self._upsert = sqlite.insert if self._sqlite else postgresql.insert
             if self._sqlite:
@@ -106,10 +66,9 @@ class PredictionStore:
             elif self._engine.dialect.name != "postgresql":
                 raise ValueError(f"{self._engine.dialect.name} is neither sqlite nor postgresql")
             with self._write() as connection:
+                check_version(self._engine.dialect.server_version_info if not self._sqlite else None)
                 _create(connection)
-        except (sa.exc.SQLAlchemyError, ValueError, ImportError) as error:
-            shown = _without_password(url)
-            raise ServingError(f"the prediction store {shown!r} cannot be opened: {error}. Check its URL.") from error
+            opened.pop_all()
 
     def close(self) -> None:
         """Close all connections."""
@@ -121,12 +80,12 @@ class PredictionStore:
             if self._sqlite:
                 # Many rows a statement: a call for each row would hand Python's lock to and fro each time.
                 for part in _parts(predictions):
-                    values = tuple(itertools.chain.from_iterable(map(_record, part)))
+                    values = tuple(itertools.chain.from_iterable(map(as_record, part)))
                     connection.exec_driver_sql(_insert_sql(len(part)), values)
                 return
             statement = self._upsert(predictions_table).on_conflict_do_nothing()
             for chunk in _chunks(predictions):
-                connection.execute(statement, [dict(zip(_COLUMNS, _record(one), strict=True)) for one in chunk])
+                connection.execute(statement, [dict(zip(_COLUMNS, as_record(one), strict=True)) for one in chunk])
 
     def predictions(self, ids: Iterable[str]) -> dict[str, Prediction]:
         """The stored predictions of these ids."""
@@ -134,7 +93,7 @@ class PredictionStore:
         with self._engine.connect() as connection:
             for chunk in _chunks(list(dict.fromkeys(ids))):
                 for record in connection.execute(sa.select(predictions_table).where(predictions_table.c.id.in_(chunk))):
-                    found[record.id] = _prediction(record)
+                    found[record.id] = as_prediction(record)
         return found
 
     def add_labels(self, items: Sequence[tuple[str, Any]]) -> list[LabelState]:
@@ -146,24 +105,17 @@ class PredictionStore:
         Returns:
             For each item, whether it is the first label of that id, another one, or the one already there.
         """
+        return [change.state for change in self.change_labels(items)]
+
+    def change_labels(self, items: Sequence[tuple[str, Any]]) -> list[LabelChange]:
+        """As `add_labels`, and says of each label what it replaced."""
         now = self._clock()
-        states: list[LabelState] = []
+        changes: list[LabelChange] = []
         with self._write() as connection:
             for chunk in _unique_chunks(items):
-                values = [
-                    {"prediction_id": id_, "label": _dump(label), "time": now, "corrections": 0, "joined": False}
-                    for id_, label in chunk
-                ]
-                statement = self._upsert(labels_table).values(values)
-                new = statement.excluded
-                done = statement.on_conflict_do_update(
-                    index_elements=[labels_table.c.prediction_id],
-                    set_={"label": new.label, "time": new.time, "corrections": labels_table.c.corrections + 1},
-                    where=labels_table.c.label != new.label,
-                ).returning(labels_table.c.prediction_id, labels_table.c.corrections)
-                touched = {row.prediction_id: row.corrections for row in connection.execute(done)}
-                states += ["same" if id_ not in touched else "changed" if touched[id_] else "new" for id_, _ in chunk]
-        return states
+                texts = {id_: as_text(label) for id_, label in chunk}
+                changes += write_labels(connection, self._upsert, texts, now)
+        return changes
 
     def claim(self, model: str, ids: Sequence[str] | None = None) -> list[Labelled]:
         """Pairs of prediction and label that nobody claimed before; each is handed out once, to one caller.
@@ -237,6 +189,12 @@ class PredictionStore:
             waiting = connection.scalar(sa.select(sa.func.count()).select_from(labels_table).where(orphan))
         return Counts(int(predictions), int(labelled), int(corrections), int(waiting or 0))
 
+    def ids_of(self, subject: str) -> Sequence[str]:
+        """The ids of the predictions of one subject."""
+        query = sa.select(predictions_table.c.id).where(predictions_table.c.subject == subject)
+        with self._engine.connect() as connection:
+            return connection.scalars(query).all()
+
     def erase(self, *, subject: str | None = None, before: float | None = None) -> int:
         """Delete the predictions of one subject, or those made before a Unix second, with their labels.
 
@@ -266,6 +224,17 @@ class PredictionStore:
         return self._engine.execution_options(**{WRITE: True}).begin()
 
 
+@contextmanager
+def _explained(url: str) -> Iterator[ExitStack]:
+    """Says why a store cannot be opened; what was opened by then is closed, unless it is taken off the stack."""
+    try:
+        with ExitStack() as opened:
+            yield opened
+    except (sa.exc.SQLAlchemyError, ValueError, ImportError, ServingError) as error:
+        said = f"the prediction store {without_password(url)!r} cannot be opened: {in_words(error)}"
+        raise ServingError(f"{said}. Check its URL.") from error
+
+
 def _create(connection: sa.Connection) -> None:
     """Create the tables. Workers start together: on PostgreSQL a lock makes the others wait."""
     if connection.dialect.name == "postgresql":
@@ -281,7 +250,7 @@ def _joined() -> sa.Select[Any]:
 
 def _pairs(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Labelled]:
     for record in connection.execute(query):
-        yield Labelled(_prediction(record), json.loads(record.label), record.labelled)
+        yield Labelled(as_prediction(record), json.loads(record.label), record.labelled)
 
 
 def _parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
@@ -301,40 +270,6 @@ def _insert_sql(rows: int) -> str:
     return f"INSERT INTO {predictions_table.name} ({names}) VALUES {values} ON CONFLICT DO NOTHING"  # noqa: S608
 
 
-def _record(prediction: Prediction) -> tuple[Any, ...]:
-    """The values of `_COLUMNS`."""
-    return (
-        prediction.id,
-        prediction.model,
-        prediction.version,
-        prediction.time,
-        _dump(prediction.row),
-        _dump(prediction.answer),
-        prediction.subject,
-    )
-
-
-def _prediction(record: Any) -> Prediction:
-    row, answer = json.loads(record.row), json.loads(record.answer)
-    return Prediction(record.id, record.model, record.version, record.time, row, answer, record.subject)
-
-
-def _dump(value: Any) -> str:
-    """JSON in ASCII, sorted: equal values give equal texts, and no database trips over a character."""
-    try:
-        return _ENCODER.encode(value)
-    except ValueError:
-        return json.dumps(_finite(value), sort_keys=True, default=str)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
-
-
 def _chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
     for start in range(0, len(items), CHUNK):
         yield items[start : start + CHUNK]
@@ -350,10 +285,3 @@ def _unique_chunks(items: Sequence[tuple[str, Any]]) -> Iterator[list[tuple[str,
         chunk[id_] = label
     if chunk:
         yield list(chunk.items())
-
-
-def _without_password(url: str) -> str:
-    try:
-        return sa.make_url(url).render_as_string(hide_password=True)
-    except sa.exc.ArgumentError:
-        return url.partition(":")[0] + ":..."

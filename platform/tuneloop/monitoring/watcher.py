@@ -1,7 +1,7 @@
 """The embedded watcher: what Prometheus and Alertmanager do for one model, in a thread, where they are absent.
 
-It scrapes `/metrics` of each server, keeps the window in memory, computes the figures of the rules and posts the same
-webhook. Memory grows with window / scrape interval; a few hundred scrapes a window are plenty.
+It scrapes `/metrics` of each server, keeps each window in memory, computes the figures of the rules and posts the same
+webhook. Of a window it keeps at most 240 samples a series, however long it is: about 100 bytes each.
 """
 
 from __future__ import annotations
@@ -9,50 +9,36 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from tuneloop.api import ServingError
-from tuneloop.monitoring import metrics as names
 from tuneloop.monitoring.alerts import AlertStates, Condition, Labels
 from tuneloop.monitoring.delivery import Delivery
 from tuneloop.monitoring.exposition import parse
-from tuneloop.monitoring.formula import Drift, drift, wilson_upper
+from tuneloop.monitoring.formula import corrected
 from tuneloop.monitoring.rules import (
     ACCURACY_ALERT,
+    CONCEPT_ALERT,
+    CROWDED,
     DRIFT_ALERT,
     SEVERITY,
     VALUE_DIGITS,
     WatchValues,
     alert_texts,
+    duration,
 )
+from tuneloop.monitoring.rules.concept import risen
+from tuneloop.monitoring.snapshot import Snapshot, take_snapshot
 from tuneloop.monitoring.webhook import get, post
 from tuneloop.monitoring.window import SampleWindow, Series
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Accuracy:
-    """Labelled answers of a window: share right, its upper bound, labels, and the share on the holdout."""
-
-    share: float
-    upper: float
-    labels: float
-    reference: float
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The figures of one look: drift by (version, signal), accuracy by version."""
-
-    drift: Mapping[tuple[str, str], Drift] = field(default_factory=dict)
-    accuracy: Mapping[str, Accuracy] = field(default_factory=dict)
+_COUNTER = "_total"
+_SAMPLES = 240
+"""Kept of each series in each window."""
 
 
 class Watcher:
@@ -90,19 +76,25 @@ class Watcher:
     ) -> None:
         self.values, self._targets, self._clock = values, tuple(targets), clock
         self._page_token = page_token
-        self._window = SampleWindow(values.window)
-        self._states = AlertStates(values.hold)
+        self._windows = {one: SampleWindow(one, one / _SAMPLES) for one in values.windows}
+        self._states = {one: AlertStates(values.at(one).hold) for one in values.windows}
+        self._risen = AlertStates(0.0)
         self._delivery = Delivery(
             partial(_post, webhook, token), receiver=receiver, external_url=self._targets[0], repeat=repeat
         )
-        self._snapshot = Snapshot()
+        self._snapshots: Mapping[float, Snapshot] = dict.fromkeys(values.windows, Snapshot())
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
     def snapshot(self) -> Snapshot:
-        """The figures of the last look."""
-        return self._snapshot
+        """The figures of the last look, of the shortest window."""
+        return self._snapshots[self.values.window]
+
+    @property
+    def snapshots(self) -> Mapping[float, Snapshot]:
+        """The figures of the last look, by window in seconds, the shortest first."""
+        return self._snapshots
 
     def start(self) -> None:
         """Look every scrape interval, in a thread."""
@@ -127,13 +119,25 @@ class Watcher:
             except ServingError as error:
                 logger.warning("nothing was read this time: %s", error)
                 continue
-            self._window.add(now, {_with_instance(series, target): value for series, value in page.items()})
+            counters = {_with_instance(one, target): value for one, value in page.items() if one[0].endswith(_COUNTER)}
+            for window in self._windows.values():
+                window.add(now, counters)
             for series, value in page.items():
                 gauges[series] = max(value, gauges.get(series, value))
-        self._window.expire(now)
-        self._snapshot = self._figures(now, gauges)
-        self._delivery.update(now, self._states.update(now, self._conditions(self._snapshot)))
-        return self._snapshot
+        for window in self._windows.values():
+            window.expire(now)
+        self._snapshots = {length: take_snapshot(window, now, gauges) for length, window in self._windows.items()}
+        alerts = [
+            alert
+            for length, conditions in self._conditions().items()
+            for alert in self._states[length].update(now, conditions)
+        ]
+        rises = [
+            self._condition(CONCEPT_ALERT, None, mean, version=version, detector=detector)
+            for (version, detector), mean in risen(self.values, now, gauges).items()
+        ]
+        self._delivery.update(now, [*alerts, *self._risen.update(now, rises)])
+        return self.snapshot
 
     def _run(self) -> None:
         due = time.monotonic()
@@ -144,61 +148,36 @@ class Watcher:
             except Exception:
                 logger.exception("the watcher goes on after a failed look")
 
-    def _figures(self, now: float, gauges: Mapping[Series, float]) -> Snapshot:
-        expected: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
-        rows: dict[str, float] = {}
-        scores: dict[str, float] = {}
-        for (name, pairs), value in gauges.items():
-            labels = dict(pairs)
-            if value <= 0:
-                continue
-            if name == names.SIGNAL_REFERENCE_RATIO:
-                expected[labels["version"], labels["signal"]][labels["bin"]] = value
-            elif name == names.SIGNAL_REFERENCE_ROWS:
-                rows[labels["version"]] = value
-            elif name == names.REFERENCE_SCORE:
-                scores[labels["version"]] = value
-        seen = self._summed(now, names.SIGNAL_OBSERVATIONS, ("version", "signal", "bin"))
-        drifts = {}
-        for (version, signal), ratios in expected.items():
-            counts = np.array([seen.get((version, signal, one), 0.0) for one in ratios])
-            found = drift(counts, np.array(list(ratios.values())), rows[version]) if version in rows else None
-            if found is not None:
-                drifts[version, signal] = found
-        outcomes = self._summed(now, names.LABELS, ("version", "outcome"))
-        accuracy = {}
-        for version, reference in scores.items():
-            right = outcomes.get((version, names.CORRECT), 0.0)
-            total = right + outcomes.get((version, names.WRONG), 0.0)
-            if total > 0:
-                accuracy[version] = Accuracy(right / total, wilson_upper(right, total), total, reference)
-        return Snapshot(drifts, accuracy)
-
-    def _summed(self, now: float, metric: str, by: tuple[str, ...]) -> dict[tuple[str, ...], float]:
-        sums: dict[tuple[str, ...], float] = defaultdict(float)
-        for pairs, value in self._window.increases(now, metric).items():
-            labels = dict(pairs)
-            sums[tuple(labels[name] for name in by)] += value
-        return sums
-
-    def _conditions(self, snapshot: Snapshot) -> list[Condition]:
+    def _conditions(self) -> dict[float, list[Condition]]:
+        """The conditions met, by window: the shortest window with enough rows, or labels, is judged."""
         values = self.values
-        met = [
-            self._condition(DRIFT_ALERT, found.zscore, version=version, signal=signal)
-            for (version, signal), found in snapshot.drift.items()
-            if found.zscore > values.zscore and found.psi > values.psi and found.rows >= values.min_rows
-        ]
-        met += [
-            self._condition(ACCURACY_ALERT, found.upper, version=version)
-            for version, found in snapshot.accuracy.items()
-            if found.upper < found.reference - values.accuracy_drop and found.labels >= values.min_labels
-        ]
+        met: dict[float, list[Condition]] = {}
+        judged_before: set[tuple[str, ...]] = set()
+        for window, snapshot in self._snapshots.items():
+            found: list[Condition] = []
+            crowded: set[tuple[str, ...]] = set()
+            for (version, signal), one in snapshot.drift.items():
+                limit = corrected(values.zscore, snapshot.signals[version] * len(values.windows))
+                crowded |= {(version, signal)} if one.rows >= CROWDED * values.min_rows else set()
+                drifted = one.zscore > limit and one.psi > values.psi and one.rows >= values.min_rows
+                if drifted and (version, signal) not in judged_before:
+                    found.append(self._condition(DRIFT_ALERT, window, one.zscore, version=version, signal=signal))
+            for version, right in snapshot.accuracy.items():
+                crowded |= {(version,)} if right.labels >= CROWDED * values.min_labels else set()
+                worse = right.upper < right.reference - values.accuracy_drop and right.labels >= values.min_labels
+                if worse and (version,) not in judged_before:
+                    found.append(self._condition(ACCURACY_ALERT, window, right.upper, version=version))
+            judged_before |= crowded
+            met[window] = found
         return met
 
-    def _condition(self, alert: str, value: float, **labels: str) -> Condition:
-        own = {"model": self.values.model, **labels}
+    def _condition(self, alert: str, window: float | None, value: float, **labels: str) -> Condition:
+        """One condition; `window` is None where the alert knows none."""
+        looked = {} if window is None else {"window": duration(window)}
+        own = {"model": self.values.model, **looked, **labels}
         everything: Labels = tuple(sorted({"alertname": alert, **SEVERITY, **own}.items()))
-        return Condition(everything, alert_texts(alert, self.values, own, f"{value:.{VALUE_DIGITS}g}"))
+        texts = alert_texts(alert, self.values.at(window or self.values.window), own, f"{value:.{VALUE_DIGITS}g}")
+        return Condition(everything, texts)
 
 
 def _with_instance(series: Series, target: str) -> Series:

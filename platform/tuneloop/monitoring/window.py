@@ -10,20 +10,31 @@ Series = tuple[str, tuple[tuple[str, str], ...]]
 
 
 class SampleWindow:
-    """Samples of many series at increasing times, no older than the window.
+    """Samples of many counters at increasing times, no older than the window.
+
+    Resets are taken out as samples come in: what is kept never falls, so that samples in between can be left out.
 
     Args:
         seconds: How long a sample is kept.
+        step: Seconds between two samples that are kept; the newest always is. 0: all are.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float, step: float = 0.0) -> None:
+        self._seconds, self._step = seconds, step
         self._samples: dict[Series, deque[tuple[float, float]]] = {}
+        self._resets: dict[Series, tuple[float, float]] = {}
+        """By series: its newest value as it was read, and how much it had counted before its resets."""
 
     def add(self, now: float, samples: Mapping[Series, float]) -> None:
         """Note the value of each series at `now` seconds."""
         for series, value in samples.items():
-            self._samples.setdefault(series, deque()).append((now, value))
+            newest, counted = self._resets.get(series, (value, 0.0))
+            counted += newest if value < newest else 0.0
+            self._resets[series] = (value, counted)
+            kept = self._samples.setdefault(series, deque())
+            if len(kept) > 1 and kept[-1][0] - kept[-2][0] < self._step:
+                kept.pop()
+            kept.append((now, value + counted))
 
     def expire(self, now: float) -> None:
         """Forget what is older than the window."""
@@ -33,7 +44,7 @@ class SampleWindow:
             while samples and samples[0][0] < oldest:
                 samples.popleft()
             if not samples:
-                del self._samples[series]
+                del self._samples[series], self._resets[series]
 
     def increases(self, now: float, name: str) -> dict[tuple[tuple[str, str], ...], float]:
         """The increase of each series of a metric over the window that ends at `now`, by its labels."""

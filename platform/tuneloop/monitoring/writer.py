@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Generic, Protocol, TypeVar
 
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError, StatementError
@@ -26,6 +27,21 @@ class Sink(Protocol[_Taken]):
 
     def add_predictions(self, predictions: Sequence[_Taken]) -> None:
         """Store answers; raises where it cannot."""
+
+
+class _Receipt:
+    """Some rows that somebody waits for."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        self.missing = set(ids)
+        self.stored: Future[bool] = Future()
+        # From now on nobody who stops waiting can cancel it under the writer's hands.
+        self.stored.set_running_or_notify_cancel()
+
+    def end(self, *, stored: bool) -> None:
+        """Tell it, once."""
+        if not self.stored.done():
+            self.stored.set_result(stored)
 
 
 class PredictionWriter(Generic[T]):
@@ -71,6 +87,7 @@ class PredictionWriter(Generic[T]):
         self._accepted = self._done = self._wanted = 0
         self._changed = threading.Condition()
         self._wake = threading.Event()
+        self._awaited: dict[str, _Receipt] = {}
         self._thread = threading.Thread(target=self._run, name="tuneloop-prediction-writer", daemon=True)
         self._thread.start()
 
@@ -101,6 +118,24 @@ class PredictionWriter(Generic[T]):
             self._dropped.inc(len(predictions) - len(taken))
         return len(taken)
 
+    def put_awaited(self, predictions: Sequence[T]) -> Future[bool]:
+        """Queue predictions that are to be written at once. Never waits, never raises.
+
+        Returns:
+            Becomes true once a transaction with the last of them was committed, and false where one of them was
+            dropped or refused.
+        """
+        receipt = _Receipt([one.id for one in predictions])
+        with self._changed:
+            self._awaited.update(dict.fromkeys(receipt.missing, receipt))
+        if self.put_all(predictions) < len(predictions):
+            self._answer([one.id for one in predictions], stored=False)
+            return receipt.stored
+        with self._changed:
+            self._wanted = max(self._wanted, self._accepted)
+            self._wake.set()
+        return receipt.stored
+
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until everything queued so far is in the store, or was refused by it.
 
@@ -108,7 +143,7 @@ class PredictionWriter(Generic[T]):
             Whether that happened within `timeout` seconds.
         """
         with self._changed:
-            goal = self._wanted = self._accepted
+            goal = self._wanted = max(self._wanted, self._accepted)
             self._wake.set()
             return self._changed.wait_for(lambda: self._done >= goal, timeout)
 
@@ -121,6 +156,11 @@ class PredictionWriter(Generic[T]):
         if self._thread.is_alive():
             self._given_up.set()
             self._thread.join(self._longest_pause)
+        if self._thread.is_alive():
+            # It hangs in a database that answers nothing; what it holds is lost with this process.
+            with self._changed:
+                self._dropped.inc(self._accepted - self._done)
+                self._queue.clear()
 
     def _run(self) -> None:
         while not (self._closing.is_set() and not self._queue):
@@ -128,6 +168,9 @@ class PredictionWriter(Generic[T]):
             if not batch:
                 continue
             stored = self._write(batch)
+            if self._awaited:
+                self._answer([prediction.id for prediction in stored], stored=True)
+                self._answer([prediction.id for prediction in batch], stored=False)
             if stored and self._written is not None:
                 try:
                     self._written([prediction.id for prediction in stored])
@@ -136,6 +179,16 @@ class PredictionWriter(Generic[T]):
             with self._changed:
                 self._done += len(batch)
                 self._changed.notify_all()
+
+    def _answer(self, ids: Sequence[str], *, stored: bool) -> None:
+        """Tell those who wait for these rows; whoever was told already is not told again."""
+        for id_ in ids:
+            with self._changed:
+                receipt = self._awaited.pop(id_, None)
+            if receipt is not None:
+                receipt.missing.discard(id_)
+                if not stored or not receipt.missing:
+                    receipt.end(stored=stored)
 
     def _take(self) -> list[T]:
         """The next batch: at once where it is full or somebody waits for it, else what came while it lingered."""

@@ -9,8 +9,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tests.bench.drift.evidently_check import check
+from tests.bench.drift.many import play
 from tests.bench.drift.measure import measure
 from tests.bench.drift.table import as_json, markdown
 from tests.bench.drift.world import WORLDS
@@ -34,11 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for place, world in enumerate(WORLDS):
         days, trials = (max(1, round(number * given.part)) for number in (world.days, world.trials))
         results.append(measure(replace(world, days=days, trials=trials), given.seed + place, told))
-        text = markdown(results, agreement)
-        (given.output / "drift.md").write_text(text)
-        document = as_json(results, agreement, given.seed)
-        (given.output / "drift.json").write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
+        _write(given.output, markdown(results, agreement), as_json(results, agreement, given.seed))
+    foldings = play(given.seed, given.part)
+    text = markdown(results, agreement, foldings)
+    _write(given.output, text, as_json(results, agreement, given.seed, foldings))
     sys.stdout.write(text)
+
+
+def _write(folder: Path, text: str, document: dict[str, Any]) -> None:
+    (folder / "drift.md").write_text(text)
+    (folder / "drift.json").write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,13 @@ WINDOWS_A_DAY = 24
 HORIZON = 6
 """Windows after a change within which an alarm counts."""
 OURS = "Tuneloop's alert"
+LIMITS = {
+    OURS: (online.RULES.psi, online.RULES.zscore),
+    "psi: 0.02": (0.02, online.RULES.zscore),
+    "psi: 0.01": (0.01, online.RULES.zscore),
+    "psi: 0, zscore: 2": (0.0, 2.0),
+}
+"""The alert by the project's `psi` and `zscore`: how large a change must be, and how certain."""
 NOMINAL = 1.6449
 """The z score of a one-sided test at .05."""
 _OFFLINE = 400
@@ -86,7 +93,7 @@ def measure(world: World, seed: int, told: Callable[[str], None]) -> Result:
 def watch_clean(world: World, random: np.random.Generator, told: Callable[[str], None]) -> tuple[Clean, list[float]]:
     """Days without a change, each with its own reference."""
     clean, offline = Clean(world.days), []
-    rules = (OURS, *(peer.name for peer in PEERS))
+    rules = (*LIMITS, *(peer.name for peer in PEERS))
     clean.windows = {rule: np.zeros((world.days, WINDOWS_A_DAY, len(SIGNALS)), dtype=bool) for rule in rules}
     clean.nominal, clean.alarms = {OURS: []}, dict.fromkeys(rules, 0)
     for day in range(world.days):
@@ -96,9 +103,10 @@ def watch_clean(world: World, random: np.random.Generator, told: Callable[[str],
             steps = _steps(kind, world, random, (WINDOWS_A_DAY + 1) * online.STEPS)
             bins = online.make_bins(kind.kind, reference)
             found = online.figures(bins, online.slide(np.stack([online.count(bins, step) for step in steps])))[1:]
-            fires = online.firing(np.array([online.holds(one) for one in found]))
-            clean.alarms[OURS] += episodes(fires)
-            clean.windows[OURS][day, :, place] = fires.reshape(WINDOWS_A_DAY, online.STEPS).any(axis=1)
+            for rule, limits in LIMITS.items():
+                fires = online.firing(np.array([online.holds(one, *limits) for one in found]))
+                clean.alarms[rule] += episodes(fires)
+                clean.windows[rule][day, :, place] = fires.reshape(WINDOWS_A_DAY, online.STEPS).any(axis=1)
             clean.nominal[OURS] += [one.zscore > NOMINAL for one in found[online.STEPS - 1 :: online.STEPS]]
             windows = _whole(steps[online.STEPS :])
             for peer in PEERS:
@@ -125,7 +133,7 @@ def play_change(
         the change.
     """
     kind = signal(change.signal)
-    delays: dict[str, list[float]] = {rule: [] for rule in (OURS, *(peer.name for peer in PEERS))}
+    delays: dict[str, list[float]] = {rule: [] for rule in (*LIMITS, *(peer.name for peer in PEERS))}
     best: dict[str, list[float]] = {peer.name: [] for peer in PEERS}
     total = (HORIZON + 2) * online.STEPS
     for _ in range(world.trials):
@@ -137,9 +145,10 @@ def play_change(
         steps = [step if place < begins else change.change(random, step) for place, step in enumerate(steps)]
         found = online.figures(bins, online.slide(np.stack([online.count(bins, step) for step in steps])))
         ends = (np.arange(online.STEPS, total + 1) - begins) / online.STEPS
-        fires = online.firing(np.array([online.holds(one) for one in found]))
         within = (ends > 0) & (ends <= HORIZON)
-        delays[OURS].append(first(fires[within], ends[within]))
+        for rule, limits in LIMITS.items():
+            fires = online.firing(np.array([online.holds(one, *limits) for one in found]))
+            delays[rule].append(first(fires[within], ends[within]))
         ends = (np.arange(1, HORIZON + 3) * online.STEPS - begins) / online.STEPS
         within = (ends > 0) & (ends <= HORIZON)
         windows = [window for window, after in zip(_whole(steps), within, strict=True) if after]

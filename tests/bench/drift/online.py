@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneloop.monitoring.bins import CategoryBins, NumberBins
-from tuneloop.monitoring.formula import Drift, drift
+from tuneloop.monitoring.formula import Drift, corrected, drift
 from tuneloop.monitoring.rules import WatchValues
 
 RULES = WatchValues("bench", window=3600.0, scrape_interval=120.0)
 STEPS = round(RULES.window / RULES.scrape_interval)
 """Evaluations a window."""
+TESTS = 20
+"""Signals that are watched at once, in one window."""
 _HOLD = math.ceil(RULES.hold / RULES.scrape_interval)
 
 Bins = NumberBins | CategoryBins
@@ -44,9 +46,9 @@ def figures(bins: Bins, windows: NDArray[np.int64]) -> list[Drift]:
     return [one for one in found if one is not None]
 
 
-def holds(found: Drift) -> bool:
-    """The alert's condition, as `rules` writes it."""
-    return found.zscore > RULES.zscore and found.psi > RULES.psi and found.rows >= RULES.min_rows
+def holds(found: Drift, psi: float = RULES.psi, zscore: float = RULES.zscore, min_rows: int = RULES.min_rows) -> bool:
+    """The alert's condition, as `rules` writes it; `psi`, `zscore` and `min_rows` are those of the project."""
+    return found.zscore > corrected(zscore, TESTS) and found.psi > psi and found.rows >= min_rows
 
 
 def firing(conditions: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -8,33 +8,41 @@ from dataclasses import asdict
 from typing import Any
 
 from tests.bench.drift.evidently_check import VARIABLE, Agreement
-from tests.bench.drift.measure import HORIZON, OURS, Result
+from tests.bench.drift.many import Folding
+from tests.bench.drift.measure import HORIZON, LIMITS, OURS, Result
 from tests.bench.drift.peers import PEERS
 from tests.bench.drift.score import upper
 
-_RULES = (OURS, *(peer.name for peer in PEERS))
+_RULES = (*LIMITS, *(peer.name for peer in PEERS))
+_EQUAL = (OURS, *(peer.name for peer in PEERS))
 
 
-def markdown(results: Sequence[Result], agreement: Agreement | None) -> str:
+def markdown(results: Sequence[Result], agreement: Agreement | None, foldings: Sequence[Folding] = ()) -> str:
     """All tables."""
     parts = ["# Drift rules on the same streams", ""]
     parts.append(
         "20 signals (16 numbers of four shapes, 4 categories), one window an hour. Tuneloop's alert looks every two "
         "minutes at the hour behind it and must hold for a quarter of an hour; the others look once an hour at that "
-        "hour. A change begins at a random moment within such an hour."
+        "hour. A change begins at a random moment within such an hour. `psi` is how large a change must be for the "
+        "alert, 0.05 unless the project says otherwise, and `zscore` how certain, 3; it is 3.9 for 20 signals."
     )
     parts += ["", _evidently(agreement), ""]
     for result in results:
         parts += _world(result)
+    if foldings:
+        parts += _many(foldings)
     return "\n".join(parts) + "\n"
 
 
-def as_json(results: Sequence[Result], agreement: Agreement | None, seed: int) -> dict[str, Any]:
+def as_json(
+    results: Sequence[Result], agreement: Agreement | None, seed: int, foldings: Sequence[Folding] = ()
+) -> dict[str, Any]:
     """The same figures."""
     return {
         "seed": seed,
         "evidently": None if agreement is None else asdict(agreement),
         "worlds": [_figures(result) for result in results],
+        "many_categories": [asdict(folding) for folding in foldings],
     }
 
 
@@ -100,8 +108,8 @@ def _world(result: Result) -> list[str]:
         "",
         "### False alarms a day at equal power: each rule's limit moved until it finds as many (signals of that kind)",
         "",
-        "| change | " + " | ".join(_RULES) + " |",
-        "| --- |" + " --- |" * len(_RULES),
+        "| change | " + " | ".join(_EQUAL) + " |",
+        "| --- |" + " --- |" * len(_EQUAL),
     ]
     for change, one in result.equal.items():
         cells = (_rate(one.ours), *(_rate(one.others[peer.name]) for peer in PEERS))
@@ -110,13 +118,30 @@ def _world(result: Result) -> list[str]:
         "",
         "### Found at equal silence: each rule's limit moved until it alarms as rarely without a change",
         "",
-        "| change | " + " | ".join(_RULES) + " |",
-        "| --- |" + " --- |" * len(_RULES),
+        "| change | " + " | ".join(_EQUAL) + " |",
+        "| --- |" + " --- |" * len(_EQUAL),
     ]
     for change, one in result.equal.items():
         cells = (result.power[change][OURS].share, *(one.silent[peer.name] for peer in PEERS))
         lines.append(f"| {change} | {' | '.join(f'{cell:.0%}' for cell in cells)} |")
     return [*lines, ""]
+
+
+def _many(foldings: Sequence[Folding]) -> list[str]:
+    lines = [
+        "## Many categories, none changed: windows that alarm",
+        "",
+        "Before: a bin each for the 50 most frequent, by the rows that are counted. Now: as `bins` chooses them.",
+        "",
+        "| categories | reference | window | before, nominal .05 | now | before, z and PSI | now |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    rows = (
+        f"| {one.categories} {one.shape} | {one.reference_rows} | {one.window_rows} | {one.before_nominal:.3f} | "
+        f"{one.nominal:.3f} | {one.before_alarms:.4f} | {one.alarms:.4f} |"
+        for one in foldings
+    )
+    return [*lines, *rows, ""]
 
 
 def _evidently(agreement: Agreement | None) -> str:

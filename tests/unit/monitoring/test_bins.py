@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneloop.monitoring.bins import CategoryBins, NumberBins
+from tuneloop.monitoring.formula import corrected, drift
 
 numbers = st.one_of(st.floats(), st.integers(-5, 5).map(float), st.just(math.nan))
 texts = st.one_of(st.none(), st.text(max_size=100), st.sampled_from(["missing", "unseen", "=unseen", "a", "b"]))
@@ -70,11 +71,38 @@ def test_bins_have_equal_shares_and_frequent_values_their_own() -> None:
 
 
 def test_special_names_and_long_texts_stay_apart() -> None:
-    values = ["missing", "unseen", "=unseen", "y" * 200 + "1", "y" * 200 + "2", "\ud800", None]
+    values = ["missing", "unseen", "=unseen", "y" * 200 + "1", "y" * 200 + "2", "\ud800", None] * 2
     bins = CategoryBins.build("x", objects(values))
     assert len(set(bins.names)) == len(bins.names) == 7
     assert bins.names[-2:] == ("unseen", "missing")
     assert "\ud800" not in bins.categories
+
+
+def test_rare_categories_are_counted_together_where_more_are_to_come() -> None:
+    frequent = ["a"] * 60 + ["b"] * 20 + ["c"]
+    assert CategoryBins.build("x", objects(frequent)).categories == ("a", "b", "c")
+    many = CategoryBins.build("x", objects(frequent + [f"rare {i}" for i in range(19)]))
+    assert many.categories == ("a", "b")
+    assert many.counts == (60, 20, 20, 0)
+
+
+@pytest.mark.parametrize(("categories", "tail", "rows"), [(200, 1.0, 1000), (200, 1.0, 300), (100, 0.0, 1000)])
+def test_many_categories_do_not_alarm_by_accident(categories: int, tail: float, rows: int) -> None:
+    """Zipf or equal shares; windows hold much more than the reference. With the 50 most frequent, 5 to 59 in 100 do.
+
+    Equal shares of about as many rows as a bin needs are the worst case: which of them get one is all chance.
+    """
+    random = np.random.default_rng(0)
+    weights = 1 / np.arange(1, categories + 1) ** tail
+    names = np.array([f"c{place}" for place in range(categories)], dtype=object)
+    alarms = []
+    for _ in range(40):
+        bins = CategoryBins.build("x", random.choice(names, rows, p=weights / weights.sum()))
+        window = np.repeat(names, random.multinomial(20_000, weights / weights.sum()))
+        found = drift(np.bincount(bins.index(window), minlength=len(bins.names)), bins.ratios, rows)
+        assert found is not None
+        alarms.append(found.zscore > corrected(3, 20) and found.psi > 0.05)
+    assert sum(alarms) <= (0 if tail else 1)
 
 
 def test_bins_out_of_order_are_refused() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tuneloop.monitoring.bins import NumberBins
-from tuneloop.monitoring.formula import drift, wilson_upper, zscore
+from tuneloop.monitoring.formula import corrected, drift, wilson_upper, zscore
 
 
 def test_an_empty_window_has_no_figures() -> None:
@@ -56,3 +56,11 @@ def test_the_wilson_bound_is_the_statisticians_one(total: int, data: st.DataObje
     interval = stats.binomtest(right, total).proportion_ci(0.95, method="wilson")
     assert wilson_upper(right, total) == pytest.approx(interval.high, abs=1e-4)
     assert wilson_upper(0, 0) == 1
+
+
+@given(st.floats(0.5, 6), st.integers(1, 10_000))
+def test_a_corrected_limit_has_no_more_false_alarms_than_one_test(z: float, tests: int) -> None:
+    """At most Bonferroni's level, and not less than a fifth of it: little power is lost."""
+    together = tests * stats.norm.sf(corrected(z, tests))
+    assert together <= stats.norm.sf(z) * (1 + 1e-9)
+    assert together >= stats.norm.sf(z) / 5

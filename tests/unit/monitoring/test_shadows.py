@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,8 +23,8 @@ class Judge:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[PredictionStore]:
-    store = PredictionStore(f"sqlite:///{tmp_path}/predictions.db")
+def store(database_url: str) -> Iterator[PredictionStore]:
+    store = PredictionStore(database_url)
     yield store
     store.close()
 
@@ -69,15 +68,16 @@ def test_many_workers_count_each_row_once(store: PredictionStore) -> None:
     assert sorted(one.shadow.id for part in parts for one in part) == sorted(ids)
 
 
-def test_labels_say_who_was_right_and_by_how_much(store: PredictionStore) -> None:
-    feedback = Feedback(store, metrics(), "right", Judge(), 0.5)  # type: ignore[arg-type]
+def test_labels_say_who_was_right_and_by_how_much(store: PredictionStore, request: pytest.FixtureRequest) -> None:
+    model = request.node.name
+    feedback = Feedback(store, metrics(), model, Judge(), 0.5)  # type: ignore[arg-type]
     rows = {"both": (1.0, 1.2), "champion": (1.0, 9.0), "challenger": (5.0, 1.0), "neither": (3.0, 4.0)}
-    store.add_predictions([prediction(which, values[0], "right") for which, values in rows.items()])
+    store.add_predictions([prediction(which, values[0], model) for which, values in rows.items()])
     feedback.add([(which, 1.0) for which in rows])
     ShadowStore(store).add_predictions([shadow(which, values[1]) for which, values in rows.items()])
     assert feedback.compare(list(rows)) == 4
     assert feedback.compare(list(rows)) == feedback.join() == 0
-    pair = {"model": "right", "version": "2", "champion": "1"}
+    pair = {"model": model, "version": "2", "champion": "1"}
     for which in rows:
         assert REGISTRY.get_sample_value("tuneloop_shadow_labels_total", {**pair, "right": which}) == 1
     squared = {

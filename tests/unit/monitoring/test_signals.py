@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from tuneloop.api import Column, PluginConflictError, Signal, SignalBatch, Tensor
+from tuneloop.api import Column, ConfigError, PluginConflictError, Signal, SignalBatch, Tensor
 from tuneloop.monitoring.signals import create_signals, tuneloop_signals
 
 COLUMNS = (Column("age", "number"), Column("city", "category", ("Rome",)), Column("note", "text"))
@@ -18,7 +18,7 @@ def test_each_kind_of_model_gets_its_signals() -> None:
     of_classes = create_signals(classes, COLUMNS, TENSORS, ("a", "b", "c"), 8)
     labels = [signal.label for signal in of_classes]
     assert labels == sorted(
-        ["column:age", "column:city", "length", "answer", "confidence", "entropy"]
+        ["column:age", "column:city", "length", "answer", "confidence", "entropy", "unknown_rate"]
         + [f"embedding_{i:02d}" for i in range(16)]
     )
     table = create_signals(classes, COLUMNS[:2], (Tensor("x", "float32", ("batch", 4)),), ("value",), 0)
@@ -26,9 +26,29 @@ def test_each_kind_of_model_gets_its_signals() -> None:
         ("answer", "number"),
         ("column:age", "number"),
         ("column:city", "category"),
+        ("unknown_rate", "number"),
     ]
     fewer = create_signals(classes, COLUMNS, TENSORS, ("a", "b"), 8, exclude={"embedding", "column:age"})
-    assert [signal.label for signal in fewer] == ["answer", "column:city", "confidence", "entropy", "length"]
+    assert [signal.label for signal in fewer] == [
+        "answer",
+        "column:city",
+        "confidence",
+        "entropy",
+        "length",
+        "unknown_rate",
+    ]
+
+
+def test_signals_are_picked_by_label_and_by_kind() -> None:
+    def labels(**wanted: Any) -> list[str]:
+        found = create_signals(tuneloop_signals(), COLUMNS, TENSORS, ("a", "b"), 8, **wanted)
+        return [signal.label for signal in found]
+
+    assert labels(only=["answer", "column-number", "embedding_03"]) == ["answer", "column:age", "embedding_03"]
+    assert labels(only=["column-number", "column-category"], exclude=["column:age"]) == ["column:city"]
+    assert labels(only=["answer-value"]) == []
+    with pytest.raises(ConfigError, match=r"no signal 'column:aeg', 'lenght' .* column:age, .* length"):
+        labels(only=["lenght"], exclude=["column:aeg"])
 
 
 def test_values_are_read(make_batch: Any) -> None:

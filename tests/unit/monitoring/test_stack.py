@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from tuneloop.api import ServingError
 from tuneloop.monitoring.formula import drift
 from tuneloop.monitoring.rules import WatchValues
-from tuneloop.monitoring.stack import Delays, Stack, alertmanager_config, find_stack, prometheus_config
+from tuneloop.monitoring.stack import Delays, Stack, alertmanager_config, find_stack, prometheus_config, retention
 from tuneloop.monitoring.watcher import Watcher
 from tuneloop.monitoring.webhook import get
 
@@ -103,7 +103,7 @@ def test_the_watcher_says_what_prometheus_and_alertmanager_say(
         try:
             scrapes = 'min by (signal) (count_over_time(tuneloop_signal_observations_total{signal="age"}[20s]))'
             wait_until(lambda: query(stack, scrapes).get("age", 0) >= SCRAPES_BEFORE)
-            wait_until(lambda: min(map(len, watcher._window._samples.values())) >= SCRAPES_BEFORE)
+            wait_until(lambda: min(map(len, watcher._windows[20]._samples.values())) >= SCRAPES_BEFORE)
             counters.burst()
             wait_until(lambda: set(query(stack, zscore)) == {"age", "size"})
             wait_until(lambda: set(watcher.snapshot.drift) == {("1", "age"), ("1", "size")})
@@ -159,3 +159,8 @@ def test_absent_programs_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ServingError, match="apt-get install prometheus"):
         Stack(tmp_path, VALUES, ["http://127.0.0.1:9/metrics"], "http://127.0.0.1:9/")
+
+
+def test_samples_are_kept_for_the_longest_window_twice() -> None:
+    assert retention(VALUES) == 15 * 86_400
+    assert retention(WatchValues("desk", window=3600, longer=(30 * 86_400.0,))) == 60 * 86_400

@@ -77,6 +77,7 @@ def test_drift_fires_and_resolves_in_time(page: Any, receiver: Any) -> None:
         "version": "1",
         "signal": "age",
         "severity": "warning",
+        "window": "40s",
     }
     assert receiver.tokens == ["Bearer secret"] * 2
     assert watcher.snapshot.drift["1", "age"].rows == pytest.approx(800, rel=0.03)
@@ -118,7 +119,7 @@ def test_the_thread_looks_and_stops(page: Any, receiver: Any, wait_until: Any) -
     watcher = Watcher(values, [page.url], receiver.url)
     watcher.start()
     try:
-        wait_until(lambda: watcher._window._samples)
+        wait_until(lambda: watcher._windows[2]._samples)
         server.see(500, 0, 0)
         wait_until(lambda: receiver.bodies)
     finally:
@@ -131,3 +132,67 @@ def test_a_page_that_is_not_metrics_is_refused() -> None:
     with pytest.raises(ServingError, match="text format"):
         parse('tuneloop_x{model="desk"} many\n', "tuneloop_", {})
     assert parse("<html>hello</html>", "tuneloop_", {}) == {}
+
+
+def shown(receiver: Any) -> set[tuple[str, str]]:
+    return {(a["labels"]["alertname"], a["labels"]["window"]) for body in receiver.bodies for a in body["alerts"]}
+
+
+@pytest.mark.parametrize(("rows", "seconds", "window"), [(0.25, 86_400 * 2, "86400s"), (600, 3600, "600s")])
+def test_the_window_fits_the_traffic(page: Any, receiver: Any, rows: float, seconds: int, window: str) -> None:
+    """Two rows a minute are judged over a day, much traffic over ten minutes; a longer window then keeps silent."""
+    server, clock = Server(), Clock()
+    page.text = server.text
+    step = 240 if rows < 1 else 15
+    values = WatchValues("desk", window=600, longer=(3600, 86_400, 604_800), min_rows=1000, scrape_interval=15)
+    watcher = Watcher(values, [page.url], receiver.url, clock=clock)
+    for _ in range(seconds // step):
+        server.see(*(round(rows * step / 20) * share for share in (12, 4, 4)))
+        watcher.look()
+        clock.now += step
+    assert shown(receiver) == {("TuneloopSignalDrift", window)}
+    assert max(len(one) for held in watcher._windows.values() for one in held._samples.values()) <= 243
+
+
+def test_labels_are_judged_in_the_shortest_window_that_holds_enough(page: Any, receiver: Any) -> None:
+    server, clock = Server(), Clock()
+    page.text = server.text
+    values = WatchValues("desk", window=40, longer=(200,), min_labels=100, scrape_interval=5)
+    watcher = Watcher(values, [page.url], receiver.url, clock=clock)
+    for _ in range(80):
+        server.labels.labels("desk", "1", "correct").inc(2)
+        server.labels.labels("desk", "1", "wrong").inc(2)
+        watcher.look()
+        clock.now += 5
+    assert shown(receiver) == {("TuneloopAccuracyLow", "200s")}
+    assert list(watcher.snapshots) == [40, 200]
+
+
+def test_a_rise_that_the_loop_shows_alarms_at_once_and_a_fall_ends_it(page: Any, receiver: Any) -> None:
+    server, clock = Server(), Clock()
+    page.text = server.text
+    each = ["model", "version", "detector"]
+    error = Gauge("tuneloop_detector_error_ratio", "x", each, registry=server.registry)
+    name = "tuneloop_detector_last_change_timestamp_seconds"
+    last = Gauge(name, "x", [*each, "direction"], registry=server.registry)
+    error.labels("desk", "1", "adwin").set(0.25)
+    last.labels("desk", "1", "adwin", "rise").set(0)
+    watcher = Watcher(VALUES, [page.url], receiver.url, clock=clock)
+    watcher.look()
+    assert receiver.bodies == []
+    last.labels("desk", "1", "adwin", "rise").set(clock.now)
+    clock.now += 1
+    watcher.look()
+    (alert,) = receiver.bodies[0]["alerts"]
+    assert alert["labels"] == {
+        "alertname": "TuneloopConceptDrift",
+        "model": "desk",
+        "version": "1",
+        "detector": "adwin",
+        "severity": "warning",
+    }
+    assert "0.25" in alert["annotations"]["description"]
+    last.labels("desk", "1", "adwin", "fall").set(clock.now)
+    clock.now += 1
+    watcher.look()
+    assert receiver.bodies[-1]["status"] == "resolved"

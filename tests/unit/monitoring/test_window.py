@@ -44,3 +44,19 @@ def test_old_samples_and_series_are_forgotten() -> None:
     assert window.increases(14.0, "hits") == {(("bin", "low"),): pytest.approx(5.5, abs=0.6)}
     window.expire(50.0)
     assert window._samples == {}
+
+
+def test_samples_are_thinned_and_no_reset_is_lost() -> None:
+    """A sample in two minutes is kept of one in ten seconds; between them the counter begins again twice."""
+    every, some = SampleWindow(3600), SampleWindow(3600, 120)
+    series = ("hits", ())
+    value = 0.0
+    for step in range(360):
+        value = 0.0 if step in (103, 107) else value + 3
+        for window in (every, some):
+            window.add(step * 10.0, {series: value})
+    full, thin = (window.increases(3590.0, "hits")[()] for window in (every, some))
+    assert full == pytest.approx(3 * 358, rel=0.002)
+    assert thin == pytest.approx(full, rel=0.002)
+    assert len(some._samples[series]) <= 33
+    assert some._samples[series][-1][0] == 3590

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tuneloop.monitoring.formula import CONFIDENCE_Z
 from tuneloop.monitoring.grafana.model import MODEL_CHOICE
 from tuneloop.monitoring.grafana.notes import model_notes
 from tuneloop.monitoring.grafana.plan import BoardPlan, PanelPlan, Query, Variable
@@ -85,6 +86,14 @@ def challenger() -> BoardPlan:
                     unit="percentunit",
                 ),
                 PanelPlan(
+                    "Gain",
+                    "Share of right answers, challenger less champion, on the same rows in the time shown, with its "
+                    "95 % interval (normal approximation for pairs). One that holds 0 shows no difference.",
+                    "band",
+                    tuple(Query(_gain(end), name) for end, name in ((-1, "lower end"), (0, "share"), (1, "upper end"))),
+                    unit="percentunit",
+                ),
+                PanelPlan(
                     "Time of a portion",
                     "The shadow's work on one portion of rows: half, and 99 of 100, are faster.",
                     "lines",
@@ -116,3 +125,22 @@ def challenger() -> BoardPlan:
 def _share(metric: str, part: str, whole: str = "") -> str:
     every = f"{_CHALLENGER}, {whole}" if whole else _CHALLENGER
     return f"{increase(metric, 'version', f'{_CHALLENGER}, {part}')} / ({increase(metric, 'version', every)} > 0)"
+
+
+def _gain(end: int) -> str:
+    """How much more often the challenger was right, or an end of the interval of that; of all challengers chosen.
+
+    With `b` and `c` rows that only one of the two got right, of `n`, the gain is `(c - b) / n` and its variance
+    `(b + c - (c - b)^2 / n) / n^2`.
+    """
+    only = {
+        who: f'sum(increase({_LABELS}{{{_CHALLENGER}, right="{who}"}}[{RANGE}]))'
+        for who in (CHAMPION_ONLY, CHALLENGER_ONLY)
+    }
+    better, worse = only[CHALLENGER_ONLY], only[CHAMPION_ONLY]
+    n = f"(sum(increase({_LABELS}{{{_CHALLENGER}}}[{RANGE}])) > 0)"
+    gain = f"({better} - {worse}) / {n}"
+    if not end:
+        return gain
+    spread = f"sqrt(clamp_min({better} + {worse} - ({better} - {worse}) ^ 2 / {n}, 0)) / {n}"
+    return f"{gain} {'+' if end > 0 else '-'} {CONFIDENCE_Z:g} * {spread}"

@@ -5,8 +5,11 @@ from __future__ import annotations
 from tuneloop.monitoring.grafana.notes import model_notes
 from tuneloop.monitoring.grafana.plan import BoardPlan, PanelPlan, Query, Variable
 from tuneloop.monitoring.grafana.series import MODEL, RANGE, increase, quantile
+from tuneloop.monitoring.metrics import DETECTOR_ERROR
 
 _ALERTS, _RUNS, _SECONDS = "tuneloop_loop_alerts_total", "tuneloop_loop_runs_total", "tuneloop_loop_run_seconds"
+_CHANGES = "tuneloop_detector_changes_total"
+_STAGES, _ROLLBACKS = "tuneloop_loop_stage_seconds", "tuneloop_rollbacks_total"
 _SUPPRESSED = f'{MODEL}, decision!~"accepted|repeated"'
 
 
@@ -60,6 +63,42 @@ def loop() -> BoardPlan:
                     (Query(_mean_seconds(), "mean"),),
                     unit="s",
                     width=8,
+                ),
+            ),
+            "Detectors of late labels": (
+                PanelPlan(
+                    "Mean error",
+                    "Of the labelled answers that a detector holds for unchanged: a share of wrong ones, or for values "
+                    "the absolute error over twice the 0.9 quantile of those on the holdout.",
+                    "lines",
+                    (
+                        Query(
+                            f"max by (version, detector) ({DETECTOR_ERROR}{{{MODEL}}})",
+                            "{{detector}} version {{version}}",
+                        ),
+                    ),
+                    unit="percentunit",
+                ),
+                PanelPlan(
+                    "Changes",
+                    "Rises and falls of the error that detectors saw, in the time shown; a rise alarms.",
+                    "stacked",
+                    (Query(increase(_CHANGES, "detector, direction", MODEL), "{{detector}}: {{direction}}"),),
+                ),
+            ),
+            "Rollout": (
+                PanelPlan(
+                    "Versions rolled back",
+                    "By reason, in the time shown: worse in errors, latency or answers, or not live in time.",
+                    "stat",
+                    (Query(increase(_ROLLBACKS, "reason", MODEL), "{{reason}}"),),
+                ),
+                PanelPlan(
+                    "Time in stages",
+                    "Seconds that the stages of the runs took, in the time shown.",
+                    "stacked",
+                    (Query(increase(f"{_STAGES}_sum", "stage", MODEL), "{{stage}}"),),
+                    unit="s",
                 ),
             ),
         },

@@ -12,7 +12,7 @@ _TO_MODEL = f"/d/{board_uid('model')}?var-model=${{__data.fields.model}}&${{__ur
 def overview() -> BoardPlan:
     """Every model in one table, and the four figures that tell whether somebody must look."""
     alerts = f'count by (model) (ALERTS{{alertname=~"Tuneloop.+", alertstate="firing", {_ANY}}})'
-    worst = f"max by (model) ({recorded('model_version_signal:tuneloop_signal_psi_zscore', _ANY)})"
+    worst = f"max by (model) ({recorded('model_version_signal:tuneloop_signal_judged_zscore', _ANY)})"
     accuracy = f"min by (model) ({recorded('model_version:tuneloop_accuracy', _ANY)})"
     requests = rate("tuneloop_prediction_seconds_count", "model", _ANY)
     refused = rate("tuneloop_requests_refused_total", "model", _ANY)
@@ -57,7 +57,7 @@ def overview() -> BoardPlan:
                 ),
                 PanelPlan(
                     "Largest drift (z)",
-                    "Of all signals and versions: how unlikely the window's values are by accident.",
+                    "Of all signals and versions, where enough values came: how unlikely they are by accident.",
                     "lines",
                     (Query(worst, "{{model}}"),),
                 ),

@@ -1,8 +1,9 @@
 """Label matchers and series that several dashboards ask for.
 
 `$version` may stand for several versions and is matched as a pattern; `$model` and `$signal` are one, and matched
-exactly: a plugin may put any character into a signal's label. Recorded series carry the project's window in their name,
-so they are asked for by the part before it: one set of dashboards fits every project.
+exactly: a plugin may put any character into a signal's label. Recorded series carry their window in their name and in
+the label `window`, so they are asked for by the part of the name before it, and by `$window` where a project has
+several: one set of dashboards fits every project.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 MODEL = 'model="$model"'
 VERSION = f'{MODEL}, version=~"$version"'
 SIGNAL = f'{VERSION}, signal="$signal"'
+WINDOW = 'window="$window"'
 RATE = "$__rate_interval"
 RANGE = "$__range"
 

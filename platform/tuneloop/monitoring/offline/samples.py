@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,10 +12,6 @@ from numpy.typing import NDArray
 from tuneloop.monitoring.bins import CategoryBins, NumberBins
 
 Kind = Literal["number", "category", "text"]
-
-_MOST_CATEGORIES = 50
-_LEAST_COUNT = 5
-"""Rarer categories share a bin: each of them adds noise to a test and no power."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -47,8 +42,7 @@ def make_bins(label: str, kind: Kind, values: NDArray[Any]) -> NumberBins | Cate
     """Bins as those of a served model, from these values; `kind` is number or category."""
     if kind == "number":
         return NumberBins.build(label, values)
-    frequent = sum(count >= _LEAST_COUNT for value, count in Counter(values).items() if value is not None)
-    return CategoryBins.build(label, values, most=min(_MOST_CATEGORIES, frequent))
+    return CategoryBins.build(label, values)
 
 
 def count(bins: NumberBins | CategoryBins, values: NDArray[Any]) -> NDArray[np.int64]:

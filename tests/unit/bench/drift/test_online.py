@@ -24,10 +24,11 @@ def test_an_alert_fires_once_its_condition_held_for_a_quarter_of_the_window() ->
 
 
 def test_the_condition_is_that_of_the_rules() -> None:
-    assert online.holds(Drift(psi=0.06, zscore=4.1, rows=1000))
-    assert not online.holds(Drift(psi=0.05, zscore=4.1, rows=1000))
-    assert not online.holds(Drift(psi=0.06, zscore=4.0, rows=1000))
-    assert not online.holds(Drift(psi=0.06, zscore=4.1, rows=999))
+    assert online.holds(Drift(psi=0.06, zscore=3.9, rows=1000))
+    assert not online.holds(Drift(psi=0.05, zscore=3.9, rows=1000))
+    assert not online.holds(Drift(psi=0.06, zscore=3.8, rows=1000))
+    assert not online.holds(Drift(psi=0.06, zscore=3.9, rows=999))
+    assert online.holds(Drift(psi=0.02, zscore=3.9, rows=1000), 0.01)
 
 
 def test_categories_and_missing_numbers_are_counted_in_their_bins() -> None:

@@ -18,7 +18,7 @@ def test_numbers_and_categories_are_measured_as_they_are() -> None:
 
 
 def test_rare_categories_share_a_bin() -> None:
-    values = as_objects(["a"] * 5 + ["b"] * 4 + [None])
+    values = as_objects(["a"] * 20 + [f"b{place}" for place in range(10)] + [None])
     bins = make_bins("x", "category", values)
     assert bins.names == ("a", "unseen", "missing")
     assert count(bins, as_objects(["a", "c", None])).tolist() == [1, 1, 1]
