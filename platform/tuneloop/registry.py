@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 _RUN, _SHA256, _GATE = "tuneloop.run", "tuneloop.sha256", "tuneloop.gate"
+_ATTEMPT = "tuneloop.attempt."
 _HISTORY = "tuneloop.history"
 _ARTIFACT = "artifact"
 _KEPT_MOVES = 50
@@ -90,6 +91,7 @@ class Entry:
         metrics: Final numbers.
         history: One record an epoch; each has `epoch`.
         report: The HTML report.
+        against: SHA-256 of the champion it was judged against, and the number of that attempt; None: of none.
     """
 
     run: str
@@ -99,6 +101,7 @@ class Entry:
     metrics: Mapping[str, float] = field(default_factory=dict)
     history: tuple[Mapping[str, float], ...] = ()
     report: Path | None = None
+    against: tuple[str, int] | None = None
 
 
 class Registry:
@@ -143,10 +146,30 @@ class Registry:
                 source = f"{found.info.artifact_uri}/{_ARTIFACT}"
                 version = client.create_model_version(self.name, source, found.info.run_id, tags=tags)
             number = str(version.version)
+            if entry.against is not None:
+                champion, attempt = entry.against
+                client.set_model_version_tag(self.name, str(version.version), _attempt_tag(champion), str(attempt))
             aliases = self._aliases(client)
             if entry.passed and aliases.get(CHAMPION) != number:
                 client.set_registered_model_alias(self.name, CHALLENGER, number)
             return self._read(client, client.get_model_version(self.name, number))
+
+    def attempt(self, champion: str, challenger: str) -> int:
+        """Which attempt at a champion it is to judge a challenger against it, from 1; both are SHA-256 of artifacts.
+
+        Refused versions are registered with the number of their attempt, so that the count outlives runs, loops and
+        machines. A challenger that was judged before keeps its number: looking twice is no second attempt.
+        """
+        if not self._exists():
+            return 1
+        with self._client() as client:
+            tag = _attempt_tag(champion)
+            numbers = {
+                version.tags.get(_SHA256): int(version.tags[tag])
+                for version in self._versions(client)
+                if version.tags.get(tag, "").isdecimal()
+            }
+        return numbers.get(challenger, max(numbers.values(), default=0) + 1)
 
     def versions(self) -> tuple[Version, ...]:
         """All versions, newest first."""
@@ -352,6 +375,10 @@ class Registry:
                 if not isinstance(error, OSError) and not type(error).__module__.startswith(foreign):
                     raise
                 raise RegistryError(f"the registry at {self.uri} cannot be used: {error}") from error
+
+
+def _attempt_tag(champion: str) -> str:
+    return f"{_ATTEMPT}{champion[:16]}"
 
 
 def quiet_environment() -> dict[str, str]:

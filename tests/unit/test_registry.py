@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -109,6 +110,23 @@ def test_promote_and_roll_back_keep_who_when_and_why(registry, tmp_path):
 def test_a_refused_version_gets_no_alias(registry, tmp_path):
     version = registry.register(entry(tmp_path, "run-1", "a", passed=False))
     assert (version.gate, version.aliases) == ("refused", ())
+
+
+def test_attempts_at_a_champion_are_counted_and_looking_twice_is_none(registry, tmp_path):
+    champion, other = "c" * 64, "d" * 64
+    assert registry.attempt(champion, "x") == 1
+    for number, content in enumerate(("a", "b", "c"), 1):
+        made = entry(tmp_path, f"run-{number}", content, passed=False)
+        assert registry.attempt(champion, made.artifact.sha256) == number
+        registry.register(replace(made, against=(champion, number)))
+    assert registry.attempt(champion, "x") == 4
+    assert registry.attempt(other, "x") == 1
+    # The second again: judged under the number it had, and against another champion under a first one.
+    again = entry(tmp_path, "run-4", "b", passed=False)
+    assert registry.attempt(champion, again.artifact.sha256) == 2
+    registry.register(replace(again, against=(other, 1)))
+    assert registry.attempt(champion, again.artifact.sha256) == 2
+    assert (registry.attempt(other, "x"), registry.attempt(champion, "x")) == (2, 4)
 
 
 def test_what_is_not_there_is_named_with_what_is(registry, tmp_path):

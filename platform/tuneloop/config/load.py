@@ -9,6 +9,8 @@ from tuneloop.api import ConfigError
 from tuneloop.config.document import MAX_BYTES, Document, read_document
 from tuneloop.config.problems import KeyPath, Problem, dotted, quoted
 from tuneloop.config.project import (
+    Canary,
+    Check,
     Data,
     Evaluate,
     Export,
@@ -17,13 +19,18 @@ from tuneloop.config.project import (
     Model,
     Monitor,
     Project,
+    Proof,
     Retrain,
+    Rollout,
+    RolloutLimits,
     Serve,
+    Shadow,
     Split,
     Tune,
 )
 from tuneloop.config.resolve import Resolver
-from tuneloop.config.shape import ProjectShape
+from tuneloop.config.shape import ChampionShape, ProjectShape, RolloutShape, StoreShape
+from tuneloop.monitoring.store_policy import StorePolicy
 from tuneloop.plugins import PluginManager
 
 PROJECT_FILE = "tuneloop.yaml"
@@ -100,7 +107,8 @@ def _project(resolver: Resolver, shape: ProjectShape, file: Path, content: bytes
             options=source_options,
             columns=resolver.columns,
             transforms=resolver.transforms,
-            split=Split(split.validation, split.test, split.golden, split.key, split.seed),
+            split=Split(**split.model_dump()),
+            check=Check(tuple(shape.data.check.stop), tuple(shape.data.check.ignore)),
         ),
         model=Model(base, base_options),
         tune=Tune(strategy, strategy_options, shape.tune.seed),
@@ -109,6 +117,7 @@ def _project(resolver: Resolver, shape: ProjectShape, file: Path, content: bytes
             require=dict(gate.require),
             champion_metric=gate.champion.metric if gate.champion else None,
             champion_margin=gate.champion.margin if gate.champion else 0.01,
+            proof=_proof(gate.champion),
         ),
         export=Export(
             format=exporter,
@@ -120,14 +129,18 @@ def _project(resolver: Resolver, shape: ProjectShape, file: Path, content: bytes
         ),
         serve=Serve(shape.serve.host, shape.serve.port, shape.serve.workers, shape.serve.threads, shape.serve.device),
         monitor=Monitor(
-            window=monitor.window,
+            window=monitor.window[0],
             min_rows=monitor.min_rows,
             psi=monitor.psi,
             zscore=monitor.zscore,
             min_labels=monitor.min_labels,
             accuracy_drop=monitor.accuracy_drop,
+            longer=monitor.window[1:],
+            signals=None if monitor.signals is None else tuple(monitor.signals),
             exclude=tuple(monitor.exclude),
+            slices=tuple(dict.fromkeys(monitor.slices)),
             links=Links(monitor.links.grafana or "", monitor.links.mlflow or "", monitor.links.runbook or ""),
+            detectors=resolver.detectors,
         ),
         retrain=Retrain(
             on=tuple(dict.fromkeys(retrain.on)),
@@ -135,7 +148,49 @@ def _project(resolver: Resolver, shape: ProjectShape, file: Path, content: bytes
             cooldown=retrain.cooldown,
             daily_budget=retrain.daily_budget,
             port=retrain.port,
+            min_coverage=retrain.min_coverage,
+            max_label_noise=retrain.max_label_noise,
+            schedule=retrain.schedule,
+            timezone=retrain.timezone,
         ),
         source_sha256=hashlib.sha256(content).hexdigest(),
         requires_plugins=tuple(shape.requires_plugins),
+        store=_store(shape.store),
+        rollout=_rollout(shape.rollout),
+    )
+
+
+def _rollout(shape: RolloutShape) -> Rollout:
+    shadow, canary, limits = shape.shadow, shape.canary, shape.limits
+    return Rollout(
+        shadow=Shadow(shadow.for_, shadow.rows, shadow.agreement) if shadow else None,
+        canary=Canary(tuple(canary.steps), canary.for_, canary.rows, canary.by) if canary else None,
+        watch=shape.watch.for_ if shape.watch else None,
+        approval=shape.approval,
+        limits=RolloutLimits(limits.error_rate, limits.latency_ratio, limits.accuracy_drop),
+        timeout=shape.timeout,
+        on_timeout=shape.on_timeout,
+    )
+
+
+def _store(store: StoreShape) -> StorePolicy:
+    return StorePolicy(
+        retention=store.retention,
+        sample=store.sample,
+        inputs=store.inputs,
+        drop_columns=tuple(dict.fromkeys(store.drop_columns)),
+        hash_columns=tuple(dict.fromkeys(store.hash_columns)),
+    )
+
+
+def _proof(champion: ChampionShape | None) -> Proof:
+    if champion is None:
+        return Proof()
+    return Proof(
+        prove=champion.prove,
+        superiority=champion.superiority,
+        alpha=champion.alpha,
+        slices=None if champion.slices is None else tuple(dict.fromkeys(champion.slices)),
+        slice_margin=champion.slice_margin,
+        min_slice_rows=champion.min_slice_rows,
     )

@@ -109,7 +109,13 @@ def _unknown(value: Any, known: Mapping[KeyPath, set[str]]) -> Iterator[KeyPath]
 
 
 def _names(model: type[pydantic.BaseModel]) -> set[str]:
-    return {key for name, spec in model.model_fields.items() for key in (name, spec.alias) if key}
+    by_name = model.model_config.get("validate_by_name") or model.model_config.get("populate_by_name")
+    return {
+        key
+        for name, spec in model.model_fields.items()
+        for key in (name if by_name or not spec.alias else "", spec.alias)
+        if key
+    }
 
 
 def _models(annotation: Any) -> list[type[pydantic.BaseModel]]:

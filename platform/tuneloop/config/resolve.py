@@ -12,7 +12,7 @@ from tuneloop.config.columns import read_columns
 from tuneloop.config.document import Document
 from tuneloop.config.problems import KeyPath, Problem, quoted, validate
 from tuneloop.config.requires import check_requirements
-from tuneloop.config.shape import NAMED, ProjectShape, TransformShape
+from tuneloop.config.shape import NAMED, DetectorShape, ProjectShape, TransformShape
 from tuneloop.plugins import Kind, PluginManager, nearest
 
 Chosen = tuple[str, pydantic.BaseModel]
@@ -40,11 +40,13 @@ class Resolver:
         self.strategy = self._choose("tune", "strategy")
         self.exporter = self._choose("export", "exporter")
         self.transforms = self._transforms()
+        self.detectors = self._detectors()
         self.columns = self._columns()
         self.metrics = self._metrics()
         self._check_fit()
         self._check_metric_uses()
         self._check_ports()
+        self._check_store()
 
     def complain(self, path: KeyPath, text: str) -> None:
         """Note one problem."""
@@ -110,24 +112,37 @@ class Resolver:
 
     def _transforms(self) -> tuple[Chosen, ...]:
         raw = self._section("data").get("transforms", [])
-        chosen: list[Chosen] = []
+        return tuple(chosen for _, chosen in self._listed(raw, ("data", "transforms"), "transform", TransformShape))
+
+    def _detectors(self) -> tuple[Chosen, ...]:
+        """The detectors named, or the default's; each once, as it labels a metric."""
+        raw = self._section("monitor").get("detectors", ["adwin"])
+        found = self._listed(raw, ("monitor", "detectors"), "detector", DetectorShape)
+        for position, (path, (name, _)) in enumerate(found):
+            if name in [earlier for _, (earlier, _) in found[:position]]:
+                self.complain(path, f"detector {name!r} stands here twice")
+        return tuple(chosen for _, chosen in found)
+
+    def _listed(
+        self, raw: Any, place: KeyPath, kind: Kind, shape: type[TransformShape | DetectorShape]
+    ) -> list[tuple[KeyPath, Chosen]]:
+        """Plugins that a list names, each as a text or as a mapping with `name` and options, and where each stands."""
+        chosen: list[tuple[KeyPath, Chosen]] = []
         for index, item in enumerate(raw if isinstance(raw, list) else []):
-            path: KeyPath = ("data", "transforms", index)
+            path: KeyPath = (*place, index)
             if not isinstance(item, (str, Mapping)) or not item:
-                self.complain(path, f"value {quoted(item)}: expected the name of a transform, or a mapping with `name`")
+                self.complain(path, f"value {quoted(item)}: expected the name of a {kind}, or a mapping with `name`")
                 continue
             entry = {"name": item} if isinstance(item, str) else dict(item)
-            head, problems = validate(TransformShape, entry, path, self.document.line)
+            head, problems = validate(shape, entry, path, self.document.line)
             self.problems.extend(problems)
-            cls = (
-                self._find("transform", head.name, path if isinstance(item, str) else (*path, "name")) if head else None
-            )
+            cls = self._find(kind, head.name, path if isinstance(item, str) else (*path, "name")) if head else None
             if head is None or cls is None:
                 continue
             options = self._validate(cls, head.model_extra or {}, path, ("name",))
             if options is not None:
-                chosen.append((head.name, options))
-        return tuple(chosen)
+                chosen.append((path, (head.name, options)))
+        return chosen
 
     def _columns(self) -> Columns:
         raw = self._section("data").get("columns")
@@ -158,7 +173,7 @@ class Resolver:
             if name in names[:position]:
                 self.complain(path, f"metric {name!r} stands here twice")
             if cls is not None and self.task is not None:
-                kind = "classification" if self.task.loss == "cross_entropy" else "regression"
+                kind = self.task.judged_as or ("classification" if self.task.loss == "cross_entropy" else "regression")
                 if kind not in cls.kinds:
                     fitting = [m.name for m in self.plugins.classes("metric") if kind in cast("type[Metric]", m).kinds]
                     self.complain(
@@ -238,6 +253,16 @@ class Resolver:
             return self.plugins.get(kind, name) if isinstance(name, str) else None
         except PluginError:
             return None
+
+    def _check_store(self) -> None:
+        """A column that is misspelt here would be stored in clear."""
+        known = tuple(self.columns.inputs.values())
+        for key in ("drop_columns", "hash_columns"):
+            listed = self._section("store").get(key)
+            for position, name in enumerate(listed if isinstance(listed, list) else []):
+                if known and isinstance(name, str) and name and name not in known:
+                    said = f"value {quoted(name)}: no input has this name.{nearest(name, known)}"
+                    self.complain(("store", key, position), f"{said} Known: {', '.join(known)}")
 
     def _check_ports(self) -> None:
         if self.shape is not None and self.shape.serve.port == self.shape.retrain.port:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pydantic
 
-from tuneloop.config.shape import NAMED, ProjectShape, TransformShape
+from tuneloop.config.shape import NAMED, DetectorShape, ProjectShape, TransformShape
 from tuneloop.plugins import Kind, PluginManager
 
 _SECTION_KINDS: dict[str, Kind] = {
@@ -27,12 +27,8 @@ def project_schema(plugins: PluginManager) -> dict[str, Any]:
     for section, kind in _SECTION_KINDS.items():
         key, shape = NAMED[section]
         _join_options(definitions, shape.__name__, key, kind, plugins)
-    definitions["TransformShape"] = TransformShape.model_json_schema()
-    _join_options(definitions, "TransformShape", "name", "transform", plugins)
-    names = list(plugins.names("transform"))
-    definitions["DataShape"]["properties"]["transforms"]["items"] = {
-        "anyOf": [{"type": "string", "enum": names} if names else {"type": "string"}, _ref("TransformShape")]
-    }
+    _list_choices(definitions, "DataShape", "transforms", TransformShape, "transform", plugins)
+    _list_choices(definitions, "MonitorShape", "detectors", DetectorShape, "detector", plugins)
     _name_choices(schema["properties"]["task"], plugins.names("task"))
     metrics = plugins.names("metric")
     if metrics:
@@ -65,6 +61,23 @@ def _join_options(definitions: dict[str, Any], target: str, key: str, kind: Kind
         branches.append({"if": condition, "then": options})
     if branches:
         definition["allOf"] = branches
+
+
+def _list_choices(
+    definitions: dict[str, Any],
+    section: str,
+    key: str,
+    shape: type[pydantic.BaseModel],
+    kind: Kind,
+    plugins: PluginManager,
+) -> None:
+    """A list of plugins of a kind: names, or mappings of a shape with the options of each plugin."""
+    definitions[shape.__name__] = shape.model_json_schema()
+    _join_options(definitions, shape.__name__, "name", kind, plugins)
+    names = list(plugins.names(kind))
+    definitions[section]["properties"][key]["items"] = {
+        "anyOf": [{"type": "string", "enum": names} if names else {"type": "string"}, _ref(shape.__name__)]
+    }
 
 
 def _options(definitions: dict[str, Any], kind: str, name: str, model: type[pydantic.BaseModel]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which split a row belongs to: decided by a hash, so that it never changes as rows come and go."""
+"""Which split a row belongs to: by a hash, so that it never changes as rows come and go; by time; or by class."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tuneloop.api import Row
-from tuneloop.pipeline.rows import normalised
+from tuneloop.api import DataError, Row
+from tuneloop.pipeline.rows import normalised, plain
 
 if TYPE_CHECKING:
     from tuneloop.config import Split
@@ -23,29 +23,69 @@ def share(key: str, salt: str) -> float:
     return int.from_bytes(digest[:7], "big") / 2.0**56
 
 
-def assign(rows: Sequence[Row], names: Sequence[str], split: Split) -> list[str]:
-    """The split of each row, by its key column, or by its content where no key is given.
+def assign(rows: Sequence[Row], names: Sequence[str], split: Split, target: str) -> list[str]:
+    """The split of each row.
 
-    Golden comes first in the order of shares, so that other shares may change without touching it.
+    Golden rows are those whose hash is lowest, whatever else decides: they stay golden as rows come and go, and when
+    other shares change. By default the same hash decides on the rest. By time, the newest of the rest are the test rows
+    and those before them validate. Stratified, each class has its share of both; then a row may change its place among
+    test, validation and training as rows are added.
 
     Args:
-        rows: Rows with the input columns and the key column.
+        rows: Rows with the input columns, the target, and the columns that the split names.
         names: The input columns.
-        split: Shares, key and seed.
+        split: Shares, what is kept together, and seed.
+        target: The column with the right answers.
+
+    Raises:
+        DataError: A row has no time, or times of several kinds.
     """
-    bounds = (
-        ("golden", split.golden),
-        ("test", split.golden + split.test),
-        ("validation", split.golden + split.test + split.validation),
-    )
+    by = split.group or split.key
     salt = f"split:{split.seed}"
 
-    def one(row: Row) -> str:
-        key = normalised(row, names) if split.key is None else str(row[split.key])
-        drawn = share(key, salt)
-        return next((name for name, bound in bounds if drawn < bound), "train")
+    def key(row: Row) -> str:
+        # A row without a group is a group of its own.
+        if by is None or (split.group is not None and plain(row[by]) is None):
+            return normalised(row, names)
+        return str(row[by])
 
-    return [one(row) for row in rows]
+    drawn = [share(key(row), salt) for row in rows]
+    placed = ["golden" if one < split.golden else "" for one in drawn]
+    rest = [i for i, name in enumerate(placed) if not name]
+    if split.time is not None:
+        _cut(placed, _by_time(rest, rows, split.time), split)
+    elif split.stratify:
+        classes: dict[str, list[int]] = {}
+        for i in rest:
+            classes.setdefault(str(rows[i][target]), []).append(i)
+        for members in classes.values():
+            _cut(placed, sorted(members, key=lambda i: -drawn[i]), split)
+    else:
+        for i in rest:
+            if drawn[i] < split.golden + split.test:
+                placed[i] = "test"
+            else:
+                placed[i] = "validation" if drawn[i] < split.golden + split.test + split.validation else "train"
+    return placed
+
+
+def _cut(placed: list[str], order: Sequence[int], split: Split) -> None:
+    """Place rows in an order: training first, then validation, then test."""
+    rest = 1 - split.golden
+    test, validation = (round(len(order) * part / rest) for part in (split.test, split.validation))
+    for rank, i in enumerate(reversed(order)):
+        placed[i] = "test" if rank < test else "validation" if rank < test + validation else "train"
+
+
+def _by_time(members: Sequence[int], rows: Sequence[Row], column: str) -> list[int]:
+    """Oldest first. Equal times keep the order of the rows."""
+    blank = [i for i in members if plain(rows[i][column]) is None]
+    if blank:
+        raise DataError(f"data.split.time: row {blank[0]} has nothing in column {column!r}, so it has no place in time")
+    try:
+        return sorted(members, key=lambda i: rows[i][column])
+    except TypeError as error:
+        raise DataError(f"data.split.time: column {column!r} holds times of several kinds: {error}") from error
 
 
 def assign_feedback(content: str) -> str:

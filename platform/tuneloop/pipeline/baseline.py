@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.api import Columns, DataError, Predictions, Preprocessor, Task
+from tuneloop.api import ABSENT, NO_PLACE, Columns, DataError, Predictions, Preprocessor, Task
 from tuneloop.artifact import PREPROCESSOR, Artifact
 from tuneloop.pipeline import parts
 from tuneloop.pipeline.cache import fresh
@@ -24,6 +24,8 @@ from tuneloop.pipeline.step import Scope, Step, StepContext, options, used
 
 ENCODED = ("train", "validation", "test")
 _PROBE_ROWS = 5000
+_PROBE_TEXTS = 1000
+"""The same where each word of a row has a label: a text has some twenty of them."""
 _SMALLEST = -30.0
 """Logit of a label that the probe thinks impossible: its logarithm would be infinite."""
 
@@ -76,7 +78,8 @@ def _encode(context: StepContext, name: str, task: Task, preprocessor: Preproces
     rows = parts.split_rows(context, name)
     targets = task.targets(truths(rows, columns))
     # A label that no training row has cannot be learned from; it still counts where answers are judged.
-    known = np.flatnonzero(targets >= 0) if task.loss == "cross_entropy" else np.arange(len(targets))
+    learnable = targets >= 0 if task.loss == "cross_entropy" else np.ones(len(targets), dtype=bool)
+    known = np.flatnonzero(learnable.reshape(len(targets), -1).any(axis=1))
     if not len(known):
         raise DataError(f"no row of split {name!r} has a label that training rows have")
     kept = rows.select(known.tolist())
@@ -91,11 +94,12 @@ def _labels(context: StepContext, name: str) -> NDArray[Any]:
 def _constant(context: StepContext, task: Task) -> tuple[Predictions, NDArray[Any]]:
     train, test = _labels(context, "train"), _labels(context, "test")
     if task.loss == "cross_entropy":
+        train = train[train >= 0]
         shares = np.bincount(train, minlength=len(task.output_names)) / len(train)
         logits = np.log(np.maximum(shares, 1e-9))
     else:
         logits = np.array([train.mean()])
-    return decoded(task, np.tile(logits, (len(test), 1)).astype(np.float32), test)
+    return decoded(task, in_places(np.tile(logits, ((test != NO_PLACE).sum(), 1)), test), test)
 
 
 def _probe(context: StepContext, task: Task, preprocessor: Preprocessor) -> tuple[Predictions, NDArray[Any]]:
@@ -105,14 +109,21 @@ def _probe(context: StepContext, task: Task, preprocessor: Preprocessor) -> tupl
 
     train, test = _labels(context, "train")[:_PROBE_ROWS], _labels(context, "test")
     features = _features(context, task, preprocessor)
+    if train.ndim == 2:
+        # Words have a class each: every word is a row of the probe.
+        train = train[: len(features["train"])]
+        features = {name: found[found[..., 0] > ABSENT / 2] for name, found in features.items()}
+        train = train[train != NO_PLACE]
+        features["train"], train = features["train"][train >= 0], train[train >= 0]
     if task.loss == "cross_entropy":
         if len(np.unique(train)) < 2:
             return _constant(context, task)
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
         model.fit(features["train"], train)
         found = model.predict_proba(features["test"])
-        logits = np.full((len(test), len(task.output_names)), _SMALLEST, dtype=np.float32)
+        logits = np.full((len(found), len(task.output_names)), _SMALLEST, dtype=np.float32)
         logits[:, model[-1].classes_] = np.log(np.maximum(found, np.exp(_SMALLEST)))
+        logits = in_places(logits, test)
     else:
         model = make_pipeline(StandardScaler(), Ridge())
         model.fit(features["train"], train)
@@ -120,12 +131,22 @@ def _probe(context: StepContext, task: Task, preprocessor: Preprocessor) -> tupl
     return decoded(task, logits, test)
 
 
+def in_places(logits: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.float32]:
+    """Logits `[words, k]` as `[n, places, k]` where labels are `[n, places]`; unchanged where a row has one label."""
+    if labels.ndim == 1:
+        return logits.astype(np.float32)
+    found = np.full((*labels.shape, logits.shape[1]), ABSENT, dtype=np.float32)
+    found[labels != NO_PLACE] = logits
+    return found
+
+
 def _features(context: StepContext, task: Task, preprocessor: Preprocessor) -> dict[str, NDArray[Any]]:
     rows = {
         "train": open_rows(context.folder / "train"),
         "test": open_rows(context.folder / "test"),
     }
-    rows["train"] = rows["train"].select(range(min(len(rows["train"]), _PROBE_ROWS)))
+    most = _PROBE_TEXTS if task.judged_as == "tagging" else _PROBE_ROWS
+    rows["train"] = rows["train"].select(range(min(len(rows["train"]), most)))
     if not task.roles:
         return _table_features(rows, preprocessor)
     base = parts.base_model(context)

@@ -23,7 +23,7 @@ class Trial:
     by: str | None = None
 
 
-def challenge(project: Project, wanted: str, trial: Trial, *, who: str, why: str) -> Move:
+def challenge(project: Project, wanted: str, trial: Trial, *, who: str, why: str, once: bool = False) -> Move:
     """Try a version beside the champion; running servers take it. It replaces a challenger that is tried now.
 
     Args:
@@ -32,6 +32,8 @@ def challenge(project: Project, wanted: str, trial: Trial, *, who: str, why: str
         trial: How it is tried.
         who: Who does it.
         why: For what reason; it is recorded.
+        once: Asked for the same as the last move on record, and for the same reason, record nothing anew: it is the
+            same request, which was cut off before the channel was written.
 
     Raises:
         RegistryError: There is no such version, it is the champion, or there is no column `trial.by`.
@@ -42,7 +44,9 @@ def challenge(project: Project, wanted: str, trial: Trial, *, who: str, why: str
     columns = [column.name for column in artifact.manifest.signature.columns]
     if trial.by is not None and trial.by not in columns:
         raise RegistryError(f"requests have no column {trial.by!r} to share them out by; they have: {columns}")
-    move = registry.challenge(trial.mode, number, who, why)
+    last = registry.history()[-1:] if once else ()
+    same = bool(last) and (last[0].kind, last[0].version, last[0].who, last[0].why) == (trial.mode, number, who, why)
+    move = last[0] if same else registry.challenge(trial.mode, number, who, why)
     entry = channel_entry(project, number, artifact).model_dump()
     publish(project, registry, ChallengerEntry(**entry, mode=trial.mode, share=trial.share, by=trial.by))
     return move

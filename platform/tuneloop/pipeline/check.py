@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from tuneloop.api import DataError, Row
+from tuneloop.config import Check
 from tuneloop.pipeline import parts
 from tuneloop.pipeline.assign import assign
+from tuneloop.pipeline.findings.clocks import clocks
+from tuneloop.pipeline.findings.finding import finding
+from tuneloop.pipeline.findings.near import near_copies
+from tuneloop.pipeline.findings.outliers import outliers
+from tuneloop.pipeline.findings.personal import personal_data
 from tuneloop.pipeline.rows import input_names, normalised, open_rows, plain, resolve_columns
+from tuneloop.pipeline.slices import check_slices
 from tuneloop.pipeline.step import Scope, Step, StepContext, used
 
-_SHOWN = 5
+_LISTED = 5
 _FEW = 10
 _SMALL_SHARE = 0.02
 
@@ -22,7 +30,9 @@ def _inputs(scope: Scope) -> dict[str, Any]:
     return {
         "task": used(scope, "task", scope.project.task),
         "columns": [dict(data.columns.inputs), data.columns.target, data.columns.key],
-        "split": [data.split.golden, data.split.test, data.split.validation, data.split.key, data.split.seed],
+        "slices": list(scope.project.monitor.slices),
+        "split": asdict(data.split),
+        "check": asdict(data.check),
     }
 
 
@@ -30,14 +40,17 @@ def run(context: StepContext) -> dict[str, Any]:
     """Findings, each with some rows to look at.
 
     Raises:
-        DataError: No row has a right answer, or all have the same.
+        DataError: No row has a right answer, all have the same, or there is a finding at which the project stops.
     """
     load = context.done["load"]
     dataset = open_rows(load.folder / load.output["rows"])
     columns = resolve_columns(context.project, dataset.column_names)
     names, target = input_names(columns), str(columns.target)
     kind = parts.task_class(context)
+    kind.examine(columns, dataset)
     rows: list[Row] = list(dataset)
+    texts = list(columns.inputs.values()) if kind.roles else []
+    check_slices(context.project.monitor.slices, rows, names, texts, context.plugins.names("signal"))
     content = [normalised(row, names) for row in rows]
     findings = [
         *_missing(rows, [*names, target]),
@@ -45,12 +58,22 @@ def run(context: StepContext) -> dict[str, Any]:
     ]
     counts: dict[str, int] = {}
     if kind.loss == "cross_entropy":
-        counts = dict(Counter(str(row[target]) for row in rows if plain(row[target]) is not None))
+        answered = [row[target] for row in rows if plain(row[target]) is not None]
+        counts = dict(Counter(str(label) for label in kind.units(answered)))
         findings += _balance(counts, target)
     elif all(plain(row[target]) is None for row in rows):
         raise DataError(f"column {target!r} holds no value at all; training needs right answers")
-    placed = assign(rows, names, context.project.data.split)
+    placed = assign(rows, names, context.project.data.split, target)
     findings += _leaks(content, placed, kept=not kind.roles)
+    wanted = context.project.data.check
+    if kind.roles and not {"near-duplicates", "near-leakage"} <= set(wanted.ignore):
+        findings += near_copies(content, placed)
+    if "personal data" not in wanted.ignore:
+        findings += personal_data(rows, names)
+    findings += outliers(rows, [] if kind.roles else names)
+    findings += clocks(rows, [] if kind.roles else names)
+    findings = [one for one in findings if one["name"] not in wanted.ignore]
+    _stop(findings, wanted)
     return {
         "findings": findings,
         "classes": counts,
@@ -59,8 +82,13 @@ def run(context: StepContext) -> dict[str, Any]:
     }
 
 
-def _finding(name: str, text: str, rows: Sequence[int]) -> dict[str, Any]:
-    return {"name": name, "text": text, "rows": list(rows)[:_SHOWN]}
+def _stop(findings: Sequence[dict[str, Any]], wanted: Check) -> None:
+    against = [f"{one['name']}: {one['text']} (rows {one['rows']})" for one in findings if one["name"] in wanted.stop]
+    if against:
+        raise DataError(
+            "the project stops at what was found in its data (data.check.stop). Mend the rows, or move the finding to "
+            "ignore:\n  " + "\n  ".join(against)
+        )
 
 
 def _missing(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -69,7 +97,7 @@ def _missing(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]]:
         at = [i for i, row in enumerate(rows) if plain(row[name]) is None or row[name] == ""]
         if at:
             share = len(at) / len(rows)
-            found.append(_finding("missing", f"column {name!r} is missing in {len(at)} rows ({share:.1%})", at))
+            found.append(finding("missing", f"column {name!r} is missing in {len(at)} rows ({share:.1%})", at))
     return found
 
 
@@ -81,11 +109,11 @@ def _repeated(rows: Sequence[Row], content: Sequence[str], target: str, *, label
     found = []
     if many:
         extra = sum(len(group) - 1 for group in many)
-        found.append(_finding("duplicates", f"{extra} rows repeat the inputs of another row", many[0]))
+        found.append(finding("duplicates", f"{extra} rows repeat the inputs of another row", many[0]))
     at_odds = [group for group in many if len({str(rows[i][target]) for i in group}) > 1]
     if labels and at_odds:
         text = f"{len(at_odds)} groups of equal inputs have different labels"
-        found.append(_finding("label conflicts", text, [i for group in at_odds[:2] for i in group]))
+        found.append(finding("label conflicts", text, [i for group in at_odds[:2] for i in group]))
     return found
 
 
@@ -99,8 +127,8 @@ def _balance(counts: dict[str, int], target: str) -> list[dict[str, Any]]:
     rare = sorted(label for label, n in counts.items() if n < _FEW or n / total < _SMALL_SHARE)
     if not rare:
         return []
-    listed = ", ".join(f"{label} ({counts[label]})" for label in rare[:_SHOWN])
-    return [_finding("rare classes", f"{len(rare)} labels are rare: {listed}", [])]
+    listed = ", ".join(f"{label} ({counts[label]})" for label in rare[:_LISTED])
+    return [finding("rare classes", f"{len(rare)} labels are rare: {listed}", [])]
 
 
 def _leaks(content: Sequence[str], placed: Sequence[str], *, kept: bool) -> list[dict[str, Any]]:
@@ -109,7 +137,7 @@ def _leaks(content: Sequence[str], placed: Sequence[str], *, kept: bool) -> list
     if not at:
         return []
     fate = "they stay, because rows of a table may be equal by chance" if kept else "they are left out of training"
-    return [_finding("leakage", f"{len(at)} training rows equal a row held out for judging; {fate}", at)]
+    return [finding("leakage", f"{len(at)} training rows equal a row held out for judging; {fate}", at)]
 
 
 STEP = Step("check", 1, ("load",), _inputs, run)

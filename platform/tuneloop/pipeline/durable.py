@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneloop.api import MissingExtraError, RunError
+from tuneloop.monitoring.postgres import check_database, in_words
 
 _DATABASE = "runs.db"
 _FORMAT = "tuneloop-1"
@@ -44,6 +45,10 @@ def launched(state: Path, executor: str, register: Callable[[], object]) -> Iter
     _refuse_pickle()
     state.mkdir(parents=True, exist_ok=True)
     url = database_url(state)
+    try:
+        check_database(url)
+    except Exception as error:
+        raise RunError(f"the database of runs at {_shown(url)} cannot be used: {in_words(error)}") from error
     try:
         DBOS(
             config={

@@ -28,7 +28,7 @@ def encode_rows(preprocessor: Preprocessor, rows: Sequence[Row]) -> list[Encoded
 
 def as_dataset(encoded: Sequence[Encoded], labels: NDArray[Any], tensors: Sequence[Tensor]) -> Dataset:
     """Encoded rows in row order, one column a tensor (unpadded), then `labels` and `length`."""
-    from datasets import Dataset, Features, Value
+    from datasets import Dataset, Features, List, Value
 
     columns: dict[str, list[Any]] = {tensor.name: [None] * len(labels) for tensor in tensors}
     lengths = [0] * len(labels)
@@ -39,7 +39,8 @@ def as_dataset(encoded: Sequence[Encoded], labels: NDArray[Any], tensors: Sequen
         for position in group.rows:
             lengths[position] = group.length
     features = {tensor.name: _feature(tensor) for tensor in tensors}
-    features["labels"] = Value(str(labels.dtype))
+    label: Any = Value(str(labels.dtype))
+    features["labels"] = label if labels.ndim == 1 else List(label, labels.shape[1])
     features["length"] = Value("int64")
     return Dataset.from_dict({**columns, "labels": labels, "length": lengths}, features=Features(features))
 
@@ -62,18 +63,19 @@ def padded(encoded: Sequence[Encoded], tensors: Sequence[Tensor], positions: Seq
         positions: The rows wanted, in order.
     """
     place = {p: (group, i) for group in encoded for i, p in enumerate(group.rows)}
-    longest = max(place[p][0].length for p in positions)
+    rows = [{n: array[place[p][1]] for n, array in place[p][0].inputs.items()} for p in positions]
     batch: Arrays = {}
     for tensor in tensors:
-        values = [place[p][0].inputs[tensor.name][place[p][1]] for p in positions]
-        if "length" in tensor.shape[1:]:
-            axis = tensor.shape.index("length") - 1
-            values = [_pad(value, axis, longest, tensor.pad) for value in values]
-        batch[tensor.name] = np.stack(values).astype(tensor.dtype)
+        values = [row[tensor.name] for row in rows]
+        sizes = [
+            # A symbolic axis of size 1 would be traced as a fixed one.
+            max(2, *(value.shape[axis] for value in values)) if isinstance(size, str) else size
+            for axis, size in enumerate(tensor.shape[1:])
+        ]
+        batch[tensor.name] = np.stack([_pad(value, sizes, tensor.pad) for value in values]).astype(tensor.dtype)
     return batch
 
 
-def _pad(value: NDArray[Any], axis: int, length: int, fill: float) -> NDArray[Any]:
-    widths = [(0, 0)] * value.ndim
-    widths[axis] = (0, length - value.shape[axis])
+def _pad(value: NDArray[Any], sizes: Sequence[int], fill: float) -> NDArray[Any]:
+    widths = [(0, size - found) for size, found in zip(sizes, value.shape, strict=True)]
     return np.pad(value, widths, constant_values=fill)

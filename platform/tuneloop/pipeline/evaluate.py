@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.api import Predictions
+from tuneloop.api import NO_PLACE, Predictions
 from tuneloop.pipeline import parts
 from tuneloop.pipeline.encoded import encode_rows
 from tuneloop.pipeline.network import run_model
@@ -58,7 +58,8 @@ def _confusion(predictions: Predictions, references: NDArray[Any]) -> dict[str, 
         return {}
     size = len(predictions.labels)
     counts = np.zeros((size, size), dtype=np.int64)
-    np.add.at(counts, (references, predictions.values), 1)
+    here = references != NO_PLACE
+    np.add.at(counts, (references[here], predictions.values[here]), 1)
     return {"labels": list(predictions.labels), "counts": counts.tolist()}
 
 

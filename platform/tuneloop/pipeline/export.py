@@ -79,7 +79,10 @@ def _spec(context: StepContext) -> ExportSpec:
     outputs = load_outputs(context, "validation")
     return ExportSpec(
         inputs=preprocessor.tensors,
-        outputs=tuple(Tensor(name, "float32", ("batch", *array.shape[1:])) for name, array in outputs.items()),
+        outputs=tuple(
+            Tensor(name, "float32", ("batch", *("places",) * (array.ndim - 2), array.shape[-1]))
+            for name, array in outputs.items()
+        ),
         example=padded(encoded, preprocessor.tensors, chosen),
     )
 

@@ -34,9 +34,9 @@ def run_model(strategy: Strategy, model: Any, encoded: Sequence[Encoded], rows: 
 
 def _check(strategy: Strategy, outputs: Arrays, rows: int) -> None:
     shapes = {name: tuple(array.shape) for name, array in outputs.items()}
-    sound = all(len(shape) == 2 and shape[0] == rows for shape in shapes.values())
+    sound = all(len(shape) in (2, 3) and shape[0] == rows for shape in shapes.values())
     if "logits" not in shapes or not sound:
         raise RunError(
             f"strategy {strategy.name!r} gave the outputs {shapes or 'none'} for {rows} rows; "
-            f"`outputs` gives `logits` of shape ({rows}, number of labels or 1)"
+            f"`outputs` gives `logits` of shape ({rows}, number of labels or 1), or ({rows}, places, number of labels)"
         )

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tuneloop.api import Predictions, Row, SignalBatch
+from tuneloop.api import NO_PLACE, Predictions, Row, SignalBatch, Task
 from tuneloop.artifact import CARD, MODEL, PREPROCESSOR, REFERENCE, TRAINING, Artifact, seal, write_atomic
+from tuneloop.monitoring.accuracy.calibration import Calibration
+from tuneloop.monitoring.accuracy.slices import slice_labels
 from tuneloop.monitoring.reference import build_reference
 from tuneloop.monitoring.signals import create_signals
 from tuneloop.pipeline import parts
 from tuneloop.pipeline.cache import fresh
+from tuneloop.pipeline.calibrate import fit_calibration
 from tuneloop.pipeline.card import model_card
 from tuneloop.pipeline.manifest import make_manifest
 from tuneloop.pipeline.rows import model_rows, truths
@@ -32,6 +36,8 @@ def _inputs(scope: Scope) -> dict[str, Any]:
     plugins = scope.plugins
     return {
         "name": scope.project.name,
+        "slices": list(scope.project.monitor.slices),
+        "watched": [scope.project.monitor.signals, scope.project.monitor.exclude],
         "signals": [used(scope, "signal", name) for name in plugins.names("signal")],
     }
 
@@ -56,6 +62,8 @@ def run(context: StepContext) -> dict[str, Any]:
         preprocessor.tensors,
         task.output_names,
         embedding,
+        exclude=context.project.monitor.exclude,
+        only=context.project.monitor.signals,
     )
     errors = [
         task.error(answer, truth)
@@ -63,6 +71,12 @@ def run(context: StepContext) -> dict[str, Any]:
         for answer, truth in zip(batches[name].answers, values[name], strict=True)
     ]
     reference = build_reference(signals, batches.values(), errors=errors, regression=task.loss == "mse")
+    reference = reference.model_copy(
+        update={
+            "slices": slice_labels(context.project.monitor.slices, signals, reference),
+            "calibration": _calibration(task, batches, values),
+        }
+    )
     reference.save(folder / REFERENCE)
     chosen = _examples(batches["test"], task.predictions(batches["test"].outputs))
     write_examples(folder, chosen, answer_each(predictor, chosen))
@@ -80,6 +94,20 @@ def run(context: StepContext) -> dict[str, Any]:
     }
 
 
+def _calibration(
+    task: Task, batches: Mapping[str, SignalBatch], values: Mapping[str, Sequence[Any]]
+) -> Calibration | None:
+    """Of a model that gives each row the scores of its classes; the splits are too small to keep one apart for it."""
+    if task.loss != "cross_entropy":
+        return None
+    scores = [task.predictions(batches[name].outputs).scores for name in _HOLDOUT]
+    given = [one for one in scores if one is not None and one.ndim == 2]
+    if len(given) < len(scores):
+        return None
+    truth = np.concatenate([task.targets(values[name]) for name in _HOLDOUT])
+    return fit_calibration(task.output_names, np.concatenate(given), truth)
+
+
 def open_artifact(context: StepContext) -> Artifact:
     """The artifact of this run, verified."""
     return Artifact.open(Path(context.file("profile", ARTIFACT)))
@@ -95,7 +123,7 @@ def _answer(context: StepContext, predictor: Predictor, name: str) -> SignalBatc
     encoded = predictor.preprocessor.encode(checked)
     # Rows go one by one, as most requests come: a quantised graph scales by batch.
     outputs = run_in_batches(predictor, encoded, len(checked), 1)
-    return SignalBatch(checked, encoded, outputs, predictor.task.answers(outputs))
+    return SignalBatch(checked, encoded, outputs, predictor.task.answers_to(checked, outputs))
 
 
 def _examples(batch: SignalBatch, predictions: Predictions) -> list[Row]:
@@ -103,13 +131,17 @@ def _examples(batch: SignalBatch, predictions: Predictions) -> list[Row]:
     if predictions.scores is None:
         picks = np.linspace(0, len(batch.rows) - 1, min(_EXAMPLES, len(batch.rows))).astype(int).tolist()
         return [batch.rows[i] for i in dict.fromkeys(picks)]
-    clearness = predictions.scores.max(axis=1)
+    clearness, answers = predictions.scores.max(axis=-1), predictions.values
+    if answers.ndim == 2:
+        # Words have a class each: a row is as clear as its least clear word, and is known by how many classes it has.
+        clearness = np.where(answers != NO_PLACE, clearness, 1.0).min(axis=1)
+        answers = np.array([len(np.unique(row[row != NO_PLACE])) for row in answers])
     by_label: dict[int, list[int]] = {}
     for position in np.argsort(-clearness, kind="stable").tolist():
-        by_label.setdefault(int(predictions.values[position]), []).append(position)
+        by_label.setdefault(int(answers[position]), []).append(position)
     rounds = max(len(group) for group in by_label.values())
     order = [group[turn] for turn in range(rounds) for _, group in sorted(by_label.items()) if turn < len(group)]
     return [batch.rows[i] for i in order[:_EXAMPLES]]
 
 
-STEP = Step("profile", 2, ("load", "check", "split", "baseline", "tune", "evaluate", "export", "verify"), _inputs, run)
+STEP = Step("profile", 3, ("load", "check", "split", "baseline", "tune", "evaluate", "export", "verify"), _inputs, run)

@@ -64,13 +64,14 @@ class RunRequest(pydantic.BaseModel):
 
 
 class RunStatus(pydantic.BaseModel):
-    """How far a run is."""
+    """How far a run is. `checks` holds what the gate checked: whether each passed, and a sentence."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
     state: Literal["running", "passed", "refused", "failed"] = "running"
     step: str = ""
     seconds: float = 0.0
     reasons: tuple[str, ...] = ()
+    checks: tuple[tuple[bool, str], ...] = ()
     version: str | None = None
     sha256: str | None = None
     attempt: int = 1

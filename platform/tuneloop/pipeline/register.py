@@ -49,6 +49,7 @@ def run(context: StepContext) -> dict[str, Any]:
         },
         history=tuple(done["tune"].output["history"]),
         report=report,
+        against=(gate["against"], gate["attempt"]) if gate["against"] else None,
     )
     version = Registry(project).register(entry)
     return {

@@ -10,7 +10,7 @@ from tuneloop.pipeline import parts
 from tuneloop.pipeline.rows import model_rows
 from tuneloop.pipeline.scoring import Scorer
 from tuneloop.pipeline.step import StepContext
-from tuneloop.report import Report, VariantRow, write_report
+from tuneloop.report import Report, SliceRow, VariantRow, write_report
 from tuneloop.serving.predictor import Predictor
 
 _TIMED_ROWS = 50
@@ -40,6 +40,20 @@ def make_report(context: StepContext, artifact: Artifact, target: Path) -> None:
         sha256=artifact.sha256,
         passed=gate["passed"],
         checks=tuple((check["passed"], check["text"]) for check in gate["checks"]),
+        attempt=gate["attempt"],
+        slices=tuple(
+            SliceRow(
+                name,
+                found["rows"],
+                found["metric"],
+                found["champion"],
+                found["challenger"],
+                found["gain"],
+                found["low"],
+                found["high"],
+            )
+            for name, found in gate["slices"].items()
+        ),
         metrics={
             name: {column: values[name] for column, values in columns.items() if name in values}
             for name in scorer.metrics

@@ -19,20 +19,24 @@ _BATCH = 1000
 
 
 def resolve_columns(project: Project, names: Sequence[str]) -> Columns:
-    """The roles of the columns, where a table that names no inputs uses every column but target and key.
+    """The roles of the columns; a table that names no inputs uses all but the target and those that split it.
 
     Raises:
         DataError: The project names a column that the data lack.
     """
     wanted = project.data.columns
-    key = project.data.split.key
-    inputs = dict(wanted.inputs) or {n: n for n in names if n not in (wanted.target, key, wanted.key)}
-    named = {**{column: f"columns.{role}" for role, column in inputs.items()}}
+    split = project.data.split
+    key, aside = split.key, (wanted.target, wanted.key, split.key, split.group, split.time)
+    inputs = dict(wanted.inputs) or {n: n for n in names if n not in aside}
+    named = {**{column: f"data.columns.{role}" for role, column in inputs.items()}}
     if wanted.target is not None:
-        named[wanted.target] = "columns.label"
-    if key is not None:
-        named[key] = "split.key"
-    absent = [f"{column!r} (data.{place})" for column, place in named.items() if column not in names]
+        named[wanted.target] = "data.columns.label"
+    for part in ("key", "group", "time"):
+        if (column := getattr(split, part)) is not None:
+            named[column] = f"data.split.{part}"
+    for column in project.gate.proof.slices or ():
+        named.setdefault(column, "gate.champion.slices")
+    absent = [f"{column!r} ({place})" for column, place in named.items() if column not in names]
     if absent:
         raise DataError(f"the data lack the column {', '.join(absent)}; they have: {', '.join(names)}")
     if wanted.target is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.api import Arrays, Metric, Predictions, RunError, Task
+from tuneloop.api import NO_PLACE, Arrays, Metric, Predictions, RunError, Task
 
 if TYPE_CHECKING:
     from tuneloop.config import Project
@@ -78,15 +78,18 @@ def judge(task: Task, outputs: Arrays, values: Sequence[Any]) -> tuple[Predictio
     references = task.references(values)
     if not predictions.labels:
         return predictions, references
-    unknown = sorted({str(v) for v, r in zip(values, references.tolist(), strict=True) if r < 0})
+    here = references != NO_PLACE
+    named = list(zip(task.units(values), references[here].tolist(), strict=True))
+    unknown = sorted({str(value) for value, reference in named if reference < 0})
     if not unknown:
         return predictions, references
     labels = (*predictions.labels, *unknown)
     places = {label: i for i, label in enumerate(labels)}
     scores = predictions.scores
     if scores is not None:
-        scores = np.pad(scores, ((0, 0), (0, len(unknown))))
-    mended = np.array([places[str(value)] for value in values], dtype=np.int64)
+        scores = np.pad(scores, ((0, 0),) * (scores.ndim - 1) + ((0, len(unknown)),))
+    mended = references.copy()
+    mended[here] = [places[str(value)] for value, _ in named]
     return Predictions(predictions.values, scores, labels), mended
 
 
@@ -94,14 +97,16 @@ def decoded(task: Task, logits: NDArray[Any], labels: NDArray[Any]) -> tuple[Pre
     """What a strategy's metric needs: validation logits and labels (as the loss reads them), in the metrics' unit."""
     predictions = task.predictions({"logits": logits})
     if task.loss == "cross_entropy":
-        return predictions, np.asarray(labels, dtype=np.int64)
+        references = np.asarray(labels, dtype=np.int64)
+        # Labels of words are as wide as the longest row of all, which need not be among these.
+        return predictions, references if references.ndim == 1 else references[:, : predictions.values.shape[1]]
     return predictions, task.predictions({"logits": np.asarray(labels).reshape(-1, 1)}).values
 
 
 def same(first: Predictions, second: Predictions, tolerance: float) -> NDArray[np.bool_]:
     """Which rows got the same answer: the same label, or a value no further off than the tolerance (relative)."""
     if first.labels:
-        equal: NDArray[np.bool_] = first.values == second.values
+        equal: NDArray[np.bool_] = (first.values == second.values).reshape(len(first.values), -1).all(axis=1)
         return equal
     close: NDArray[np.bool_] = np.isclose(first.values, second.values, rtol=tolerance, atol=tolerance)
     return close

@@ -69,7 +69,7 @@ def _place(
     rows: list[Row] = list(dataset)
     required = (columns.target, *(names if dedupe else ()))
     usable = [i for i, row in enumerate(rows) if not any(_blank(row[str(name)]) for name in required)]
-    placed = assign([rows[i] for i in usable], names, context.project.data.split)
+    placed = assign([rows[i] for i in usable], names, context.project.data.split, str(columns.target))
     places: dict[str, list[int]] = {name: [] for name in SPLITS}
     seen: set[str] = set()
     leaking = 0
@@ -140,7 +140,7 @@ def _with_feedback(rows: Dataset | None, added: list[Row], like: Dataset) -> Dat
 
 def _blank(value: Any) -> bool:
     value = plain(value)
-    return value is None or (isinstance(value, str) and not value.strip())
+    return value is None or value == [] or (isinstance(value, str) and not value.strip())
 
 
 def _demand(counts: dict[str, int]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tuneloop.api import Arrays, Encoded, VerificationError, scatter
+from tuneloop.api import Arrays, Encoded, VerificationError, fill_up, scatter
 from tuneloop.artifact import MODEL
 from tuneloop.pipeline import parts
 from tuneloop.pipeline.cache import fresh
@@ -104,6 +104,9 @@ def run_in_batches(predictor: Predictor, encoded: Sequence[Encoded], rows: int, 
 
 def difference(expected: Any, found: Any) -> float:
     """The largest difference, relative where the expected number is above 1; infinite where one is not finite."""
+    # Rows of a part may all have fewer places than the longest of all rows.
+    sizes = tuple(max(pair) for pair in zip(expected.shape[1:], found.shape[1:], strict=True))
+    expected, found = fill_up(expected, sizes), fill_up(found, sizes)
     gap = np.abs(expected.astype(np.float64) - found) / np.maximum(np.abs(expected), 1.0)
     return float(gap.max()) if np.isfinite(gap).all() else float("inf")
 

@@ -130,7 +130,13 @@ def _pipeline(
     state = "passed" if passed else "refused"
     sha256 = done["profile"].output["sha256"]
     status = update_status(
-        folder, state=state, version=version, sha256=sha256, reasons=tuple(reasons), seconds=time.monotonic() - begun
+        folder,
+        state=state,
+        version=version,
+        sha256=sha256,
+        reasons=tuple(reasons),
+        checks=tuple((check["passed"], check["text"]) for check in done["gate"].output["checks"]),
+        seconds=time.monotonic() - begun,
     )
     return {
         "state": state,

@@ -19,6 +19,20 @@ class VariantRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SliceRow:
+    """A slice of the golden holdout: what both models reach there, and the gain with its 95 % interval."""
+
+    name: str
+    rows: int
+    metric: str
+    champion: float
+    challenger: float
+    gain: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything on the page.
 
@@ -47,6 +61,8 @@ class Report:
         steps: Name, seconds and whether an earlier result was taken.
         parent: SHA-256 of the champion it was started from; None: from the base model.
         data: Content fingerprint of the rows.
+        attempt: The how manyth attempt at the champion it is, from 1; None: there was none to compare with.
+        slices: The slices that were compared with the champion.
     """
 
     project: str
@@ -73,3 +89,5 @@ class Report:
     steps: tuple[tuple[str, float, bool], ...]
     parent: str | None
     data: str
+    attempt: int | None = None
+    slices: tuple[SliceRow, ...] = ()

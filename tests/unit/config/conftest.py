@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pydantic
 import pytest
 
-from tuneloop.api import BaseModel, DataSource, Exporter, Metric, Strategy, Task, Transform, hookimpl
+from tuneloop.api import BaseModel, DataSource, Detector, Exporter, Metric, Strategy, Task, Transform, hookimpl
 from tuneloop.config import Project, parse_project
 from tuneloop.plugins import PluginManager
 
@@ -38,6 +38,10 @@ class TuneOptions(Described):
     epochs: float = pydantic.Field(3, gt=0, le=1000, description="Passes over the rows.")
     learning_rate: float = pydantic.Field(3e-5, gt=0, description="Step size.")
     early_stopping: Stopping | None = pydantic.Field(None, description="When to stop.")
+
+
+class DetectorOptions(Described):
+    delta: float = pydantic.Field(0.002, gt=0, lt=1, description="Chance of a false alarm.")
 
 
 class LooseOptions(pydantic.BaseModel):
@@ -87,6 +91,7 @@ CLASSES: dict[str, list[Any]] = {
         metric("macro_f1", "classification"),
         metric("rmse", "regression", maximize=False),
     ],
+    "tuneloop_detectors": [sound(Detector, "adwin", Options=DetectorOptions), sound(Detector, "run-of-errors")],
 }
 
 

@@ -77,11 +77,36 @@ def test_transforms_in_both_forms(parse: Any) -> None:
     assert options.model_dump() == {"column": "a"}
 
 
+def test_detectors_in_both_forms(parse: Any) -> None:
+    text = SMALLEST + "monitor: {detectors: [run-of-errors, {name: adwin, delta: 0.1}]}\n"
+    (first, _), (second, options) = parse(text).monitor.detectors
+    assert (first, second, options.delta) == ("run-of-errors", "adwin", 0.1)
+
+
+def test_one_detector_unless_none_is_wanted(parse: Any) -> None:
+    assert [name for name, _ in parse(SMALLEST).monitor.detectors] == ["adwin"]
+    assert parse(SMALLEST + "monitor: {detectors: []}\n").monitor.detectors == ()
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"), [("90s", 90), ("5m", 300), ("1.5h", 5400), ("1d", 86400), ("2w", 1209600)]
 )
 def test_durations(parse: Any, text: str, seconds: float) -> None:
     assert parse(SMALLEST + f"monitor: {{window: {text}}}\n").monitor.window == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "windows"),
+    [
+        ("window: auto", (600, 3600, 86_400, 604_800)),
+        ("psi: 0", (600, 3600, 86_400, 604_800)),
+        ("window: [1d, 10m]", (600, 86_400)),
+        ("window: [2h]", (7200,)),
+    ],
+)
+def test_windows(parse: Any, text: str, windows: tuple[float, ...]) -> None:
+    monitor = parse(SMALLEST + f"monitor: {{{text}}}\n").monitor
+    assert (monitor.window, *monitor.longer) == windows
 
 
 def test_links_end_without_a_slash(parse: Any) -> None:
@@ -106,3 +131,8 @@ def test_a_missing_file(tmp_path: Path, plugins: PluginManager) -> None:
         load_project(tmp_path / "tuneloop.yaml", plugins)
     with pytest.raises(ConfigError, match="there is no such file"):
         load_project(tmp_path / "absent" / "tuneloop.yaml", plugins)
+
+
+def test_slices(parse: Any) -> None:
+    assert parse(SMALLEST).monitor.slices == ()
+    assert parse(SMALLEST + "monitor: {slices: [job, answer, job]}\n").monitor.slices == ("job", "answer")

@@ -26,8 +26,11 @@ def test_options_of_plugins_join_their_sections(plugins: PluginManager) -> None:
     tune = branch(definitions["TuneShape"], "strategy", "full")
     assert tune["properties"]["early_stopping"]["anyOf"][0] == {"$ref": "#/$defs/strategy.full.Stopping"}
     assert "required" not in definitions["ExportShape"]["allOf"][0]["if"]
+    assert "delta" in branch(definitions["DetectorShape"], "name", "adwin")["properties"]
     assert "column" in branch(definitions["TransformShape"], "name", "text-clean")["properties"]
-    assert definitions["MonitorShape"]["properties"]["window"]["pattern"].startswith("^")
+    windows = definitions["MonitorShape"]["properties"]["window"]["anyOf"]
+    assert windows[0] == {"const": "auto"}
+    assert windows[1]["pattern"].startswith("^")
 
 
 def test_every_reference_is_there(plugins: PluginManager) -> None:

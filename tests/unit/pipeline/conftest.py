@@ -23,6 +23,7 @@ tune: {{strategy: full, epochs: {epochs}, learning_rate: 1.0e-2, checkpoint_step
 evaluate: {{metrics: [macro_f1, accuracy]}}
 gate: {{require: {{macro_f1: {wanted}}}, champion: {{metric: macro_f1, margin: 0.05}}}}
 export: {{format: onnx, quantize: {{mode: int8-dynamic, max_loss: 0.02}}}}
+monitor: {{slices: [job, confidence]}}
 """
 
 

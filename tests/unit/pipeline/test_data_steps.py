@@ -123,3 +123,18 @@ def test_labelled_rows_that_cannot_be_read_are_named(tmp_path, scope_of, line, s
     folder = write_text_project(tmp_path / "desk", messages())
     with pytest.raises(DataError, match=said):
         run_data_steps(scope_of(folder, "20260101-000000-more", line))
+
+
+def test_the_project_says_which_findings_stop_it_and_which_are_not_looked_for(tmp_path, scope_of):
+    rows = messages()
+    rows[7]["message"] = "write to me@mail.example.org about number 7"
+    folder = write_text_project(tmp_path / "desk", rows)
+    [found] = run_data_steps(scope_of(folder))["check"].output["findings"]
+    assert (found["name"], found["rows"]) == ("personal data", [7])
+    file = folder / "tuneloop.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("source: jsonl,", "source: jsonl, check: {stop: [personal data]},"))
+    with pytest.raises(DataError, match=r"(?s)data\.check\.stop.*personal data: .*e-mail addresses in 1 rows"):
+        run_data_steps(scope_of(folder))
+    file.write_text(text.replace("source: jsonl,", "source: jsonl, check: {ignore: [personal data]},"))
+    assert run_data_steps(scope_of(folder))["check"].output["findings"] == []

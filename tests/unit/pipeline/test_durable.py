@@ -58,6 +58,16 @@ def test_a_killed_workflow_goes_on_after_its_last_finished_step(tmp_path):
     assert again.stderr == ""
 
 
+def test_workflows_of_two_folders_share_a_postgresql(tmp_path, postgres, monkeypatch):
+    monkeypatch.setenv("TUNELOOP_DATABASE_URL", postgres)
+    assert call(tmp_path / "one", "a", "kill").returncode == -9
+    other = call(tmp_path / "two", "b")
+    assert other.stdout.endswith("[0, 1, 2, 3]\n"), other.stderr
+    again = call(tmp_path / "three", "a")
+    assert again.stdout == "step 2\nstep 3\n[0, 1, 2, 3]\n"
+    assert not list(tmp_path.glob("*/*.db"))
+
+
 def test_what_is_stored_is_json(tmp_path):
     call(tmp_path, "a")
     with sqlite3.connect(tmp_path / "runs.db") as database:

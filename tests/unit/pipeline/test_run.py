@@ -6,14 +6,18 @@ import json
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from tuneloop import __version__
 from tuneloop.api import DataError, RunError
-from tuneloop.artifact import Artifact
+from tuneloop.artifact import REFERENCE, Artifact
+from tuneloop.cli.accuracy import accuracy
 from tuneloop.cli.predict_model import open_model
 from tuneloop.config import load_project
+from tuneloop.monitoring.reference import Reference
+from tuneloop.monitoring.store import Prediction, PredictionStore
 from tuneloop.pipeline import (
     channel_path,
     list_runs,
@@ -81,6 +85,35 @@ def test_the_artifact_is_whole_and_answers_its_examples(project, first):
     assert first_difference(answers, found) is None
     assert {variant for variant, entry in artifact.manifest.variants.items()} == {"float32", "int8-dynamic"}
     assert sum(entry.served for entry in artifact.manifest.variants.values()) == 1
+
+
+def test_the_reference_holds_slices_and_what_scores_are_worth(project, first):
+    reference = Reference.load(Artifact.open(first[0].artifact).folder / REFERENCE)
+    assert reference.slices == ("column:job", "confidence")
+    assert reference.calibration is not None
+    assert reference.calibration.classes == ("high", "low")
+
+
+def test_accuracy_reads_the_projects_store_and_judges_by_its_versions(project, first):
+    store = PredictionStore(f"sqlite:///{project.state}/predictions.db", clock=lambda: 200.0)
+    row = {"age": 30, "hours": 20.0, "job": "cook"}
+    answer = {"label": "low", "confidence": 0.9, "scores": {"high": 0.1, "low": 0.9}}
+    # Version 99 was never registered here: it is judged as the champion is.
+    versions = {first[0].version: 8, "99": 4}
+    for version, right in versions.items():
+        store.add_predictions([Prediction(f"{version}-{n}", "income", version, 100.0, row, answer) for n in range(10)])
+        store.add_labels([(f"{version}-{n}", "low" if n < right else "high") for n in range(10)])
+    store.close()
+    done = CliRunner().invoke(accuracy, ["-p", str(project.root), "--json", "--estimate", "--by", "window"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    whole = {one["version"]: one for one in found["figures"] if not one["window"] and not one["slice"]}
+    assert {version: one["scores"]["accuracy"]["value"] for version, one in whole.items()} == {
+        version: right / 10 for version, right in versions.items()
+    }
+    assert all(0 < one["estimate"]["accuracy"] <= 1 for one in whole.values())
+    assert {one["slice"]["name"] for one in found["figures"] if one["slice"]} == {"column:job", "confidence"}
+    assert [(one["champion"], one["challenger"]) for one in found["comparisons"]] == [(first[0].version, "99")]
 
 
 def test_tuning_beats_the_most_frequent_answer(project, first):

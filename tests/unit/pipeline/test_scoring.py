@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
-from tuneloop.pipeline.comparison import compare
+from tuneloop.api import ABSENT, NO_PLACE
+from tuneloop.pipeline.comparing.comparison import compare
 from tuneloop.pipeline.scoring import decoded, judge, same
 from tuneloop.tasks.tabular_regression import TabularRegression
 from tuneloop.tasks.text_classification import TextClassification
+from tuneloop.tasks.token_classification import TokenClassification
 
 TASK = TextClassification(["en", "it"])
 
@@ -74,3 +76,34 @@ def test_where_less_is_better_a_smaller_value_is_a_gain():
         Metrics(error=Error()), "error", judge(task, {"logits": old}, truth), judge(task, {"logits": new}, truth)
     )
     assert found.gain == 1.5
+
+
+def tagged(*rows, places=4):
+    """Logits that say these tags, at every second place."""
+    logits = np.full((len(rows), places, 3), ABSENT, dtype=np.float32)
+    for row, tags in enumerate(rows):
+        for word, tag in enumerate(tags):
+            logits[row, 2 * word] = np.eye(3)[tag]
+    return {"logits": logits}
+
+
+def test_words_are_judged_in_rows_of_their_own():
+    task = TokenClassification(["O", "B-a", "I-a"])
+    predictions, references = judge(task, tagged([0, 1], [2]), [["O", "B-new"], ["I-a"]])
+    assert predictions.labels == ("O", "B-a", "I-a", "B-new")
+    assert references.tolist() == [[0, 3], [2, NO_PLACE]]
+    assert predictions.values.tolist() == [[0, 1], [2, NO_PLACE]]
+    assert predictions.scores.shape == (2, 2, 4)
+
+
+def test_one_other_tag_makes_another_answer():
+    task = TokenClassification(["O", "B-a", "I-a"])
+    first, second = (task.predictions(tagged([0, 1], [2], [tag])) for tag in (0, 1))
+    assert same(first, second, 1e-3).tolist() == [True, True, False]
+
+
+def test_labels_of_words_are_as_wide_as_the_longest_row_of_all():
+    task = TokenClassification(["O", "B-a", "I-a"])
+    labels = np.array([[0, 1, NO_PLACE], [2, NO_PLACE, NO_PLACE]])
+    predictions, references = decoded(task, tagged([0, 1], [2])["logits"], labels)
+    assert references.shape == predictions.values.shape == (2, 2)

@@ -1,0 +1,1 @@
+"""What a look at the rows finds, one kind a file; `check` brings them together."""

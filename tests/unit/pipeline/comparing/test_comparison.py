@@ -1,0 +1,130 @@
+"""Any metric by resampling; the share of right answers by counting; label spaces that differ."""
+
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+from tuneloop.api import DataError, Predictions
+from tuneloop.pipeline.comparing.comparison import compare, compare_rights, rights, take
+from tuneloop.pipeline.comparing.paired import Paired
+from tuneloop.pipeline.comparing.resampled import Resampled
+from tuneloop.pipeline.scoring import judge
+from tuneloop.tasks.text_classification import TextClassification
+
+
+class Share:
+    maximize = True
+
+    def compute(self, predictions, references):
+        return float((predictions.values == references).mean())
+
+
+class MacroRecall:
+    maximize = True
+
+    def compute(self, predictions, references):
+        present = np.unique(references)
+        return float(np.mean([(predictions.values[references == one] == one).mean() for one in present]))
+
+
+class Rmse:
+    maximize = False
+
+    def compute(self, predictions, references):
+        return float(np.sqrt(((predictions.values - references) ** 2).mean()))
+
+
+class Picky:
+    maximize = True
+
+    def compute(self, predictions, references):
+        if len(np.unique(references)) < 3:
+            raise DataError("too few classes")
+        return float((predictions.values == references).mean() ** 2)
+
+
+class Scorer:
+    metrics = MappingProxyType({"share": Share(), "recall": MacroRecall(), "rmse": Rmse(), "picky": Picky()})
+
+
+def classes(values, truth, labels="abc"):
+    return Predictions(np.array(values), None, tuple(labels)), np.array(truth)
+
+
+def noisy(generator, truth, error, classes=3):
+    wrong = generator.random(len(truth)) < error
+    return np.where(wrong, (truth + 1) % classes, truth)
+
+
+def test_the_share_of_right_answers_is_counted_and_other_metrics_are_drawn():
+    generator = np.random.default_rng(1)
+    truth = np.repeat([0, 1, 2], [200, 60, 40])
+    old, new = (classes(noisy(generator, truth, error), truth) for error in (0.2, 0.1))
+    counted = compare(Scorer, "share", old, new)
+    assert isinstance(counted.known, Paired)
+    assert counted == compare_rights("share", rights(old), rights(new))
+    drawn = compare(Scorer, "recall", old, new)
+    assert isinstance(drawn.known, Resampled)
+    assert drawn.low < drawn.gain < drawn.high
+    assert drawn.as_json().keys() == {"metric", "champion", "challenger", "gain", "low", "high", "rows"}
+
+
+def test_where_less_is_better_the_sign_turns():
+    generator = np.random.default_rng(2)
+    truth = generator.normal(size=300)
+    old, new = ((Predictions(truth + generator.normal(0, s, 300)), truth) for s in (1.0, 0.5))
+    found = compare(Scorer, "rmse", old, new)
+    assert 0.3 < found.gain < 0.7
+    assert found.low > 0
+    assert found.p_better(0.01) <= 0.01
+    assert compare(Scorer, "rmse", new, old).p_better(0.01) > 0.5
+
+
+def test_equal_answers_are_no_proof_on_few_rows():
+    truth = np.repeat([0, 1, 2], [15, 10, 5])
+    same = classes(np.where(truth == 2, 0, truth), truth)
+    found = compare(Scorer, "recall", same, same)
+    assert found.gain == 0
+    assert found.known.lower(0.05) == pytest.approx(-np.log(20) / 30)
+    assert found.p_better(0.05) > 0.05
+
+
+def test_a_draw_without_a_value_is_left_out():
+    truth = np.array([0] * 50 + [1] * 50 + [2])
+    found = compare(Scorer, "picky", classes(np.zeros(101, int), truth), classes(truth, truth))
+    assert np.isfinite([found.low, found.high]).all()
+
+
+def test_a_challenger_may_know_more_classes():
+    truth = ["en", "it", "nl"] * 40
+    small = TextClassification(["en", "it"])
+    large = TextClassification(["en", "it", "nl"])
+    old = judge(small, {"logits": np.tile([[2.0, 0.0], [0.0, 2.0], [2.0, 0.0]], (40, 1))}, truth)
+    new = judge(large, {"logits": np.tile(np.eye(3) * 3, (40, 1))}, truth)
+    assert compare(Scorer, "share", old, new).gain == pytest.approx(1 / 3)
+    found = compare(Scorer, "recall", old, new)
+    assert found.gain == pytest.approx(1 / 3)
+    assert found.p_better(0.001) <= 0.001
+
+
+def test_the_swapping_test_keeps_its_level_on_few_rows():
+    """Few telling rows and a rare class: where a normal approximation would promise too much."""
+    generator = np.random.default_rng(5)
+    truth = np.repeat([0, 1, 2], [70, 24, 6])
+    won = {0.05: 0, 0.01: 0}
+    for _ in range(50):
+        old, new = (classes(noisy(generator, truth, 0.06), truth) for _ in range(2))
+        p = compare(Scorer, "recall", old, new).p_better(0.02)
+        for alpha in won:
+            won[alpha] += p <= alpha
+    # Binomial bounds at 0.999.
+    assert won[0.05] <= 8
+    assert won[0.01] <= 4
+
+
+def test_rows_can_be_taken_by_mask():
+    judged = classes([0, 1, 2], [0, 0, 2])
+    predictions, references = take(judged, np.array([True, False, True]))
+    assert predictions.values.tolist() == references.tolist() == [0, 2]
+    assert rights((Predictions(np.ones((2, 3), dtype=int), None, ("a", "b")), np.ones((2, 3)))) is None
