@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import re
 import sys
@@ -20,12 +21,20 @@ import pytest
 import uvicorn
 
 from tuneloop.loop.brain import Brain
-from tuneloop.loop.decisions import Decisions
-from tuneloop.loop.evidence import EvidenceReader
+from tuneloop.loop.deciding.decisions import Decisions
+from tuneloop.loop.deciding.evidence import EvidenceReader
 from tuneloop.loop.receiver import Receiver, create_app
 from tuneloop.loop.records import Database
 from tuneloop.monitoring.grafana.build import Look, dashboards
-from tuneloop.monitoring.metrics import RIGHT, SHADOW_OUTCOMES, loop_metrics, metrics
+from tuneloop.monitoring.metrics import (
+    COUNTED,
+    LABEL_CHANGES,
+    RIGHT,
+    SHADOW_OUTCOMES,
+    detector_metrics,
+    loop_metrics,
+    metrics,
+)
 from tuneloop.monitoring.rules import WatchValues
 from tuneloop.monitoring.stack import Delays, Stack, find_stack, free_port
 from tuneloop.monitoring.store import PredictionStore
@@ -39,7 +48,14 @@ pytestmark = pytest.mark.skipif(find_stack() is None, reason="prometheus and ale
 MODEL, CHALLENGER, TOKEN = "tiny-income", "3", "token-of-the-loop"
 SIGNAL = "column:hours per week"
 UNIT = Path(__file__).parents[1] / "unit"
-FILLED = {"model": MODEL, "version": "(1|2)", "signal": SIGNAL, "challenger": CHALLENGER}
+FILLED = {
+    "model": MODEL,
+    "version": "(1|2)",
+    "signal": SIGNAL,
+    "challenger": CHALLENGER,
+    "window": "8s",
+    "slice": "column:job",
+}
 SECONDS = 120.0
 """Patience on a slow machine; it takes about 20."""
 
@@ -131,8 +147,13 @@ class World:
 def count_what_does_not_happen() -> None:
     """Trainings that ended, a challenger, and a broken signal: their own tests show that they are counted so."""
     loop, server = loop_metrics(), metrics()
+    detectors = detector_metrics()
+    detectors.changes.labels(MODEL, "1", "adwin", "rise").inc()
+    detectors.error_ratio.labels(MODEL, "1", "adwin").set(0.3)
     loop.runs.labels(MODEL, "promoted").inc()
     loop.run_seconds.labels(MODEL).observe(90)
+    loop.stage_seconds.labels(MODEL, "canary").observe(60)
+    loop.rollbacks.labels(MODEL, "latency").inc()
     server.signal_failures.labels(MODEL, "1", "broken").inc()
     server.challenger_workers.labels(MODEL, CHALLENGER, "0" * 64, "shadow").set(1)
     server.challenger_failures.labels(MODEL, CHALLENGER, "raised").inc()
@@ -141,6 +162,9 @@ def count_what_does_not_happen() -> None:
     server.shadow_squared_error.labels(MODEL, CHALLENGER, "1", "champion").inc(0.5)
     for outcome in SHADOW_OUTCOMES:
         server.shadow_rows.labels(MODEL, CHALLENGER, "1", outcome).inc()
+    for power, change in itertools.product("124", LABEL_CHANGES):
+        # Answers that are numbers.
+        server.label_error_power.labels(MODEL, "1", power, change).inc(2.0 if change == COUNTED else 1.0)
     for right in RIGHT:
         server.shadow_labels.labels(MODEL, CHALLENGER, "1", right).inc()
 
@@ -165,6 +189,9 @@ def world(tmp_path: Path, artifacts: dict[str, Any]) -> Iterator[World]:
         server.wait_ready(SECONDS)
         rows = [{"age": 79.0, "hours per week": 59.0, "job": "pilot"}] * 20
         world = World(client, rows, point, threading.Event())
+        # Made here: two threads that make collectors for the first time at once would trip over each other.
+        for make in (metrics, loop_metrics, detector_metrics):
+            make()
         with ThreadPoolExecutor(1) as pool:
             working = pool.submit(world.work)
             try:
@@ -229,7 +256,7 @@ def test_every_query_answers(tmp_path: Path, world: World, receiver: str) -> Non
         alerts = json.loads(get(f"{stack.prometheus_url}/api/v1/alerts"))["data"]["alerts"]
         links = {alert["annotations"]["dashboard_url"] for alert in alerts if alert["labels"].get("signal")}
         assert all(link.startswith("http://grafana:3100/d/tuneloop-drift?var-model=tiny-income&") for link in links)
-        assert any(link.endswith("&var-signal=column%3Ahours+per+week") for link in links)
+        assert any(link.endswith("&var-signal=column%3Ahours+per+week&var-window=8s") for link in links)
         decided = ask('tuneloop_loop_alerts_total{alert="TuneloopSignalDrift"}')
         assert {one["metric"]["model"] for one in decided} == {MODEL}
 

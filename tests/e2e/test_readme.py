@@ -35,4 +35,4 @@ def test_the_commands_work_one_after_another(tmp_path: Path) -> None:
 def test_the_project_file_is_valid() -> None:
     (text,) = blocks("yaml")
     project = parse_project(text.encode(), Path("tuneloop.yaml"), default_manager())
-    assert project.retrain.on == ("drift", "accuracy")
+    assert project.retrain.on == ("drift", "accuracy", "concept")

@@ -34,6 +34,11 @@ DEFAULT_FOLDER = "grafana"
     "--mounted", metavar="PATH", help="Where Grafana sees the folder, if that is another place, as in a container."
 )
 @click.option("--any-project", is_flag=True, help="Read no project: the same dashboards without rules.")
+@click.option(
+    "--kubernetes",
+    is_flag=True,
+    help="Also write them for kustomize: config maps, and a PrometheusRule of the project.",
+)
 @click.option("--mlflow", metavar="URL", help="Address of MLflow, to link to; by default `monitor.links.mlflow`.")
 @project_option
 def dashboards(
@@ -41,6 +46,7 @@ def dashboards(
     prometheus: str,
     mounted: str | None,
     any_project: bool,
+    kubernetes: bool,
     mlflow: str | None,
     project: Path | None,
 ) -> None:
@@ -52,6 +58,7 @@ def dashboards(
     from tuneloop.loop.watch import watch_values
     from tuneloop.monitoring.grafana.build import Look
     from tuneloop.monitoring.grafana.files import PROVISIONING, RULES, grafana_files
+    from tuneloop.monitoring.kubernetes import KUSTOMIZATION, RULE, kustomization, prometheus_rule
     from tuneloop.monitoring.rules import rule_file
 
     _check_address("--prometheus", prometheus)
@@ -70,8 +77,14 @@ def dashboards(
         look = Look(look.model, mlflow, look.span, look.refresh)
     interval = 15.0 if values is None else values.scrape_interval
     files = grafana_files(look, folder=mounted or str(folder), prometheus=prometheus, scrape_interval=interval)
+    if kubernetes:
+        files[KUSTOMIZATION] = kustomization(
+            (name for name in files if name.endswith(".json")), rules=values is not None
+        )
     if values is not None:
         files[RULES] = rule_file(values)
+        if kubernetes:
+            files[RULE] = prometheus_rule(values)
     _write(folder, files)
     click.echo(f"Wrote into {folder}:")
     for name in files:

@@ -14,8 +14,34 @@ from tuneloop.api import MissingExtraError, TuneloopError
 from tuneloop.plugins import nearest
 
 SAMPLE_ROWS = 200
-TARGET_NAMES = ("label", "target", "class", "category", "y", "answer", "intent", "sentiment", "language", "outcome")
-TEXT_NAMES = ("text", "message", "sentence", "content", "body", "review", "comment", "utterance", "question", "title")
+TARGET_NAMES = (
+    "label",
+    "tags",
+    "target",
+    "class",
+    "category",
+    "y",
+    "answer",
+    "intent",
+    "sentiment",
+    "language",
+    "outcome",
+)
+TEXT_NAMES = (
+    "text",
+    "tokens",
+    "words",
+    "audio",
+    "message",
+    "sentence",
+    "content",
+    "body",
+    "review",
+    "comment",
+    "utterance",
+    "question",
+    "title",
+)
 KEY_NAMES = ("id", "key", "uuid", "guid", "row_id", "index")
 FEW_CLASSES = 20
 
@@ -67,17 +93,41 @@ def guess_columns(
     answer = target or _by_name(columns, TARGET_NAMES, excluded=(key, text)) or _last(columns, (key, text))
     texts = [column for column in columns if column not in (answer, key) and _is_text(_values(rows, column))]
     chosen = task or _task(text, texts, columns, answer, key, _values(rows, answer))
-    if chosen != "text-classification":
+    if chosen.startswith("tabular-"):
         return Guess(chosen, answer, None, key)
     others = [column for column in columns if column not in (answer, key)] or columns
     found = text or _by_name(texts or others, TEXT_NAMES) or max(others, key=lambda c: _length(_values(rows, c)))
     return Guess(chosen, answer, found, key)
 
 
+def clock_warnings(rows: Sequence[dict[str, Any]], guess: Guess) -> list[str]:
+    """Warnings of input columns of a table that look like a time or an identifier; `tuneloop run` looks again."""
+    import numpy as np
+
+    from tuneloop.monitoring.offline.suspects import suspicion
+
+    columns = dict.fromkeys(column for row in rows for column in row if column not in (guess.target, guess.key))
+    warnings = []
+    for column in columns if guess.task.startswith("tabular-") else ():
+        values = _values(rows, column)
+        numbers = [number for number in map(_number, values) if number is not None]
+        kind = "number" if len(numbers) == len(values) else "category"
+        held = np.array(numbers if kind == "number" else [str(value) for value in values], dtype=None)
+        if reason := suspicion(kind, held, held):
+            like = "in order, like a time" if reason.startswith("monotone") else "all different, like an identifier"
+            warnings.append(
+                f"Warning: the values of column {column!r} are {like}. Leave it out by listing the others in "
+                f"data.columns.inputs, or do not watch it: monitor: {{exclude: ['column:{column}']}}"
+            )
+    return warnings
+
+
 def _task(
     text: str | None, texts: list[str], columns: list[str], answer: str, key: str | None, values: list[Any]
 ) -> str:
     inputs = [column for column in columns if column not in (answer, key)]
+    if values and all(isinstance(value, list) for value in values):
+        return "token-classification"
     if text is not None or (texts and len(inputs) <= 2):
         return "text-classification"
     numbers = [number for number in map(_number, values) if number is not None]

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from tuneloop.api import ConfigError, TuneloopError
-from tuneloop.cli.guess import Guess, guess_columns, read_sample
+from tuneloop.cli.guess import Guess, clock_warnings, guess_columns, read_sample
 from tuneloop.cli.project import load_plugins
 from tuneloop.cli.template import TASKS, render
 from tuneloop.config import PROJECT_FILE, parse_project
@@ -74,13 +74,17 @@ def _look(data: Path | None, task: str | None, text: str | None, target: str | N
     source = SOURCES.get(data.suffix.lower())
     if source is None:
         raise TuneloopError(f"{data}: no data source for {data.suffix or 'no suffix'!r}. Known: {', '.join(SOURCES)}")
-    return source, guess_columns(read_sample(data, source), data, task=task, text=text, target=target)
+    rows = read_sample(data, source)
+    guess = guess_columns(rows, data, task=task, text=text, target=target)
+    for warning in clock_warnings(rows, guess):
+        click.echo(warning, err=True)
+    return source, guess
 
 
 def _data_path(data: Path | None, folder: Path, source: str) -> str:
     """How the project names its data: relative where it is inside the project folder."""
     if data is None:
-        return f"data/rows.{source}"
+        return "data/sounds" if source == "audio-folder" else f"data/rows.{source}"
     try:
         return data.resolve().relative_to(folder.resolve()).as_posix()
     except ValueError:

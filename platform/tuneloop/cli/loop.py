@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tuneloop.cli import project as shared
+from tuneloop.cli.loop_words import COMMANDS, show_standing
 
 if TYPE_CHECKING:
     from tuneloop.config import Project
+    from tuneloop.loop.deciding.approvals import Approval
     from tuneloop.loop.records import AlertRecord, LoopRun
+    from tuneloop.loop.stages import Stage
     from tuneloop.loop.watch import Watch
 
 _SHOWN = 20
@@ -28,7 +33,15 @@ _SHOWN = 20
     show_default=True,
     help="Address to listen on. Who reaches it can read /status and /metrics; everything else needs the token.",
 )
-@click.option("--server", metavar="URL", help="The server to prove new versions on; by default that of the project.")
+@click.option(
+    "--server",
+    "--server-url",
+    "servers",
+    metavar="URL",
+    multiple=True,
+    help="A server to try and prove new versions on, each by its own address, or dns+http://NAME:PORT for all that the "
+    "name resolves to; by default that of the project.",
+)
 @click.option(
     "--token-file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -39,15 +52,30 @@ _SHOWN = 20
     is_flag=True,
     help="Also watch the server: with Prometheus and Alertmanager where they are on the PATH, else without.",
 )
+@click.option(
+    "--page-host",
+    "page_hosts",
+    metavar="NAME",
+    multiple=True,
+    help="A name that browsers reach the page by, such as that of a proxy; localhost and addresses need none.",
+)
+@click.option(
+    "--prometheus",
+    metavar="URL",
+    default="",
+    help="A Prometheus that watches the servers, for the page's curves; by default that of --watch, or the store.",
+)
 @click.pass_context
 def loop(
     context: click.Context,
     project: Path | None,
     port: int | None,
     host: str,
-    server: str | None,
+    servers: tuple[str, ...],
     token_file: Path | None,
     watch: bool,
+    page_hosts: tuple[str, ...],
+    prometheus: str,
 ) -> None:
     """Listen for alerts, retrain, and promote what passes the gate, until Ctrl-C."""
     context.obj = project
@@ -59,14 +87,34 @@ def loop(
     token = token_file or token_path(loaded)
     settings = LoopSettings(
         port=loaded.retrain.port if port is None else port,
-        server_url=server,
+        server_url=servers or None,
         token_file=token,
         watch=watch,
         host=host,
+        waits=lambda url: click.echo(f"another loop of {loaded.name} leads; this one waits at {url}"),
         ready=lambda url, watch: _welcome(loaded, url, token, watch),
+        page_hosts=page_hosts,
+        prometheus=prometheus,
     )
     serve_loop(loaded, plugins, settings)
     click.echo("stopped; a run that was at work goes on at the next start")
+
+
+@loop.command()
+@shared.project_option
+@click.option("--who", default=None, help="Who signs in; by default the user of this terminal.")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="The token file of the running loop. By default .tuneloop/loop.token.",
+)
+@click.pass_context
+def page(context: click.Context, project: Path | None, who: str | None, token_file: Path | None) -> None:
+    """Print a link to the page of the running loop; it signs you in once, within five minutes."""
+    loaded, _ = shared.load(project or context.obj)
+    from tuneloop.loop.web.link import login_link
+
+    click.echo(login_link(loaded, who or getpass.getuser(), token_file))
 
 
 @loop.command()
@@ -76,14 +124,24 @@ def loop(
 def status(context: click.Context, project: Path | None, as_json: bool) -> None:
     """Show runs and decisions with their reasons; the loop need not be running."""
     loaded, _ = shared.load(project or context.obj)
-    from tuneloop.loop.history import read_history
+    from tuneloop.loop.history import read_history, read_standing
 
     alerts, runs = read_history(loaded, _SHOWN)
+    standing = read_standing(loaded)
     if as_json:
-        click.echo(
-            json.dumps({"runs": [_plain(run) for run in runs], "decisions": [_plain(a) for a in alerts]}, indent=1)
-        )
+        content = {
+            "runs": [_plain(run) for run in runs],
+            "decisions": [_plain(alert) for alert in alerts],
+            "paused": standing.paused,
+            "waiting": [_plain(approval) for approval in standing.waiting],
+            "stages": [_plain(stage) for stage in standing.stages],
+            "next_scheduled": _next_time(loaded),
+        }
+        click.echo(json.dumps(content, indent=1))
         return
+    show_standing(standing, shared.console())
+    if (coming := _next_time(loaded)) is not None:
+        click.echo(f"next scheduled run: {_time(coming)}")
     if not alerts:
         click.echo("no alert has reached the loop yet; `tuneloop loop` listens for them")
         return
@@ -110,6 +168,7 @@ def _show(alerts: list[AlertRecord], runs: list[LoopRun]) -> None:
 
 def _welcome(project: Project, url: str, token: Path, watch: Watch | None) -> None:
     click.echo(f"the loop of {project.name} listens at {url}  (stop with Ctrl-C)")
+    click.echo(f"its page: {url}/page/  (`tuneloop loop page` prints a link that signs you in)")
     if watch is not None:
         click.echo(f"watched by {watch.what}")
         for name, page in watch.pages.items():
@@ -118,6 +177,16 @@ def _welcome(project: Project, url: str, token: Path, watch: Watch | None) -> No
         _explain_receiver(url, token)
     on = ", ".join(project.retrain.on)
     click.echo(f"retrains on: {on}" if on else "retrains on nothing: `retrain.on` is empty, it only listens")
+    if (coming := _next_time(project)) is not None:
+        click.echo(f"retrains by schedule, next at {_time(coming)}")
+
+
+def _next_time(project: Project) -> float | None:
+    """The next time of the project's schedule, in Unix seconds; None where it has none."""
+    from tuneloop.loop.deciding.schedule import Schedule
+
+    schedule = Schedule.of(project.retrain)
+    return None if schedule is None else schedule.next(time.time())
 
 
 def _explain_receiver(url: str, token: Path) -> None:
@@ -135,5 +204,9 @@ def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _plain(record: AlertRecord | LoopRun) -> dict[str, Any]:
+def _plain(record: AlertRecord | LoopRun | Approval | Stage) -> dict[str, Any]:
     return {name: getattr(record, name) for name in type(record).__slots__}
+
+
+for command in COMMANDS:
+    loop.add_command(command)

@@ -35,8 +35,17 @@ _FILE = click.Path(path_type=Path, dir_okay=False, resolve_path=True)
     help="Ed25519 private key (PEM) to sign it with: openssl genpkey -algorithm ed25519.",
 )
 @click.option("--hashes", is_flag=True, help="Put hashes into its requirements; pip is asked for them.")
+@click.option(
+    "--extra",
+    "extras",
+    multiple=True,
+    metavar="NAME",
+    help="What its server needs beside the model: s3 for a channel in an object store, postgres for a store there.",
+)
 @project_option
-def build(version: str, device: str | None, sign: Path | None, hashes: bool, project: Path | None) -> None:
+def build(
+    version: str, device: str | None, sign: Path | None, hashes: bool, extras: tuple[str, ...], project: Path | None
+) -> None:
     """Package VERSION (a number or an alias, by default the champion) as a Bento."""
     from tuneloop.pipeline.package import bento_home
     from tuneloop.registry import Registry
@@ -55,6 +64,7 @@ def build(version: str, device: str | None, sign: Path | None, hashes: bool, pro
         device="gpu" if (device or chosen.serve.device) == "gpu" else "cpu",
         signer=signer,
         hashes=hashes,
+        extras=extras,
     )
     click.echo(f"{tag} is in {bento_folder(home, tag)}{', signed' if signer else ''}")
     click.echo(f"serve it:  bentoml serve {bento_folder(home, tag)}")
@@ -108,7 +118,7 @@ def serve(
     /livez, /healthz, /readyz and /v2/health stay open.
     """
     from tuneloop.pipeline.promotion import channel_path
-    from tuneloop.serving.server import default_store_url, server_home, start_server
+    from tuneloop.serving.server import default_store_url, server_home, start_server, store_variables
 
     chosen, _ = load(project)
     address, listen = host or chosen.serve.host, port or chosen.serve.port
@@ -134,7 +144,11 @@ def serve(
         threads=threads or chosen.serve.threads,
         channel=str(channel_path(chosen)),
         store_url=default_store_url(chosen.state),
-        guards={"TUNELOOP_DEVICE": os.environ.get("TUNELOOP_DEVICE") or chosen.serve.device, **guards},
+        guards={
+            "TUNELOOP_DEVICE": os.environ.get("TUNELOOP_DEVICE") or chosen.serve.device,
+            **store_variables(chosen.store, chosen.state),
+            **guards,
+        },
     ) as server:
         try:
             server.wait_ready()

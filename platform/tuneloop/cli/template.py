@@ -22,6 +22,9 @@ class Stock:
     gate: str
 
 
+ROLES = {"text-classification": "text", "token-classification": "tokens", "audio-classification": "audio"}
+"""What the input column of a task is called in `data.columns`."""
+
 TASKS: dict[str, Stock] = {
     "text-classification": Stock(
         source="jsonl",
@@ -36,6 +39,42 @@ TASKS: dict[str, Stock] = {
   epochs: 4
   learning_rate: 3.0e-4
   early_stopping: {metric: macro_f1, patience: 2}""",
+        metrics="[macro_f1, accuracy]",
+        gate="""\
+  require: {macro_f1: 0.8}\t# a version below this is refused
+  champion: {metric: macro_f1, margin: 0.01}\t# nor may it be this much worse than what serves now""",
+    ),
+    "token-classification": Stock(
+        source="jsonl",
+        target="tags",
+        text="tokens",
+        key="id",
+        model="""\
+  base: transformers-tokens
+  checkpoint: sentence-transformers/all-MiniLM-L6-v2\t# a local folder, or a name on the Hugging Face hub""",
+        tune="""\
+  strategy: full
+  epochs: 4
+  learning_rate: 3.0e-4
+  early_stopping: {metric: entity_f1, patience: 2}""",
+        metrics="[entity_f1, entity_precision, entity_recall, accuracy]",
+        gate="""\
+  require: {entity_f1: 0.4}\t# a version below this is refused
+  champion: {metric: entity_f1, margin: 0.02}\t# nor may it be this much worse than what serves now""",
+    ),
+    "audio-classification": Stock(
+        source="audio-folder",
+        target="label",
+        text="audio",
+        key="file",
+        model="""\
+  base: transformers-audio
+  checkpoint: openai/whisper-tiny\t# a local folder with a Whisper model, or a name on the Hugging Face hub
+  seconds: 10\t# longer sounds are refused; every sound costs as much as the longest""",
+        tune="""\
+  strategy: feature-extraction\t# or full, gradual-unfreezing
+  epochs: 30
+  early_stopping: {metric: macro_f1, patience: 5}""",
         metrics="[macro_f1, accuracy]",
         gate="""\
   require: {macro_f1: 0.8}\t# a version below this is refused
@@ -80,7 +119,7 @@ def render(*, name: str, source: str, path: str, guess: Guess) -> str:
     """The text of the file: every value a user would want to change, and a word about each."""
     stock = TASKS[guess.task]
     if guess.text is not None:
-        columns = f"{{text: {_scalar(guess.text)}, label: {_scalar(guess.target)}}}"
+        columns = f"{{{ROLES[guess.task]}: {_scalar(guess.text)}, label: {_scalar(guess.target)}}}"
         note = "role: column"
     else:
         columns = f"{{target: {_scalar(guess.target)}}}"
@@ -119,10 +158,10 @@ export:
 
 serve: {{port: 3000, workers: 1, threads: 2}}
 
-monitor: {{window: 1h}}\t# drift is looked for in the traffic of this long
+monitor: {{window: auto}}\t# drift is looked for in traffic of 10m, 1h, 1d and 7d: the shortest that holds enough
 
 retrain:
-  on: [drift, accuracy]\t# [] switches it off
+  on: [drift, accuracy, concept]\t# [] switches it off
   min_labels: 200
   cooldown: 6h
 """)

@@ -49,6 +49,9 @@ serve: {{port: {serve_port}, workers: 1, threads: 1}}
 monitor: {{window: 30s, min_rows: 200, min_labels: 200}}
 
 retrain: {{on: [drift, accuracy], min_labels: {min_labels}, cooldown: 6h, port: {loop_port}}}
+
+# How long the new version is compared with the one before, and rolled back where it is worse; half an hour is usual.
+rollout: {{watch: {{for: 10s}}}}
 """
 _TUNE = """\
   epochs: 4

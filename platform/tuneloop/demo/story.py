@@ -158,12 +158,16 @@ def _shift(running: _Running, shift: float, display: Display) -> tuple[list[Repl
 
 
 def _retrain(running: _Running, shift: float, display: Display) -> float:
-    said = ""
+    said, live = "", dict[str, float]()
 
     def finished() -> dict[str, Any] | None:
         nonlocal said
         status = fetch(f"{running.loop_url}/status") or {}
-        step = str((status.get("running") or {}).get("step", ""))
+        running_now = status.get("running") or {}
+        stage = str((running_now.get("stages") or [{}])[-1].get("stage", ""))
+        step = str(running_now.get("step", "")) if stage in ("", "freeze", "train") else stage
+        if stage == "watch":
+            live.setdefault("since", running_now["stages"][-1]["started"])
         if step and step != said:
             said = step
             display.say(f"retraining: {step}")
@@ -172,14 +176,15 @@ def _retrain(running: _Running, shift: float, display: Display) -> float:
     run = running.loop.until("the loop had retrained", finished, _RETRAIN_TIMEOUT)
     if run["outcome"] != "promoted":
         raise ServingError(f"the loop did not promote the new version: {run['outcome']}: {run['reason']}")
-    to_live = run["ended"] - (time.time() - (time.monotonic() - shift))
+    # It serves since before the watch over it began.
+    to_live = live.get("since", run["ended"]) - (time.time() - (time.monotonic() - shift))
     running.traffic.pause()
     display.done(f"version {run['version']} is live; {len(running.traffic.failures)} failed requests")
     return float(to_live)
 
 
 def _first_alert(running: _Running) -> dict[str, Any] | None:
-    found = _decisions(running)
+    found = [record for record in _decisions(running) if record["outcome"] != "ignored"]
     return min(found, key=lambda record: record["first_received"]) if found else None
 
 

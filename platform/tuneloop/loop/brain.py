@@ -5,16 +5,21 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tuneloop.api import AlertEvent, RunError, ServingError
-from tuneloop.loop.decisions import Decision, Decisions, Incoming
-from tuneloop.loop.evidence import EvidenceReader
-from tuneloop.loop.policy import BY_HAND, TRIGGERS, History, Limits, Subject, Verdict, decide
+from tuneloop.loop.deciding.approvals import Approval, waiting
+from tuneloop.loop.deciding.decisions import Decision, Decisions, Incoming
+from tuneloop.loop.deciding.evidence import EvidenceReader
+from tuneloop.loop.deciding.pause import paused
+from tuneloop.loop.deciding.policy import BY_HAND, SCHEDULED, TRIGGERS, History, Limits, Subject, Verdict, decide
+from tuneloop.loop.deciding.schedule import Schedule, iso
 from tuneloop.loop.records import AlertRecord, LoopRun
+from tuneloop.loop.stages import Stage, Stages
 from tuneloop.monitoring.metrics import LoopMetrics
 from tuneloop.pipeline import channel_path
 from tuneloop.pipeline.records import read_status, run_folder
@@ -42,6 +47,8 @@ class Brain:
         metrics: Counters.
         begin: Starts the durable workflow of a run, given its id; gives the workflow's status.
         clock: Unix seconds.
+        detectors: How the detectors of late labels stand, as JSON values.
+        due: The time of the schedule that has come last, given the time now; None: none. Unix seconds.
     """
 
     project: Project
@@ -51,6 +58,8 @@ class Brain:
     metrics: LoopMetrics
     begin: Callable[[str], str]
     clock: Callable[[], float]
+    detectors: Callable[[], list[dict[str, Any]]] = list
+    due: Callable[[float], float | None] = lambda _: None
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, incoming: Incoming) -> Decision:
@@ -62,22 +71,38 @@ class Brain:
         self._follow(decision)
         return decision
 
-    def ask(self, who: str) -> Decision:
+    @contextmanager
+    def deciding(self) -> Iterator[None]:
+        """While the context lasts nothing is decided, so no run is accepted in this process."""
+        with self._one_at_a_time:
+            yield
+
+    def ask(self, who: str, why: str = "") -> Decision:
         """Decide on a run that a person asks for: all limits but the cooldown hold, and a refusal is final."""
         now = self.clock()
         moment = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
-        summary = f"asked for by {who}"
+        summary = f"asked for by {who}: {why}" if why else f"asked for by {who}"
         key = f"hand-{secrets.token_hex(8)}"
         return self.take(Incoming(BY_HAND, self.project.name, "", "", key, moment, summary, firing=True))
 
     def tick(self) -> None:
-        """Decide anew on alerts that still fire, and see that the unfinished run is at work."""
+        """Take the time that has come, decide anew on alerts that still fire, and see that the run is at work."""
+        self._take_due()
         with self._one_at_a_time:
             changed = self.decisions.again(self._judge)
         for decision in changed:
             self._count(decision.record.alert, decision.record.reason)
             self._follow(decision)
         self.continue_run()
+
+    def _take_due(self) -> None:
+        """Take a time of the schedule once: as an alert that fires until a later one comes."""
+        moment = self.due(self.clock())
+        if moment is None or self.decisions.find(_on_time(self.project.name, iso(moment)).key) is not None:
+            return
+        for old in self.decisions.waiting(SCHEDULED):
+            self.take(replace(_on_time(old.of_model, old.started), firing=False))
+        self.take(_on_time(self.project.name, iso(moment)))
 
     def continue_run(self) -> None:
         """Begin the run that was accepted and not begun; end the record of one whose workflow is dead."""
@@ -94,13 +119,19 @@ class Brain:
         running = None
         if run is not None:
             found = read_status(run_folder(self.project.state, run.run))
-            running = {**as_json(run), "state": found.state, "step": found.step}
+            stages = [as_json(stage) for stage in Stages(self.decisions.database, self.clock).of(run.run)]
+            running = {**as_json(run), "state": found.state, "step": found.step, "stages": stages}
+        pause = paused(self.decisions.database)
         return {
             "model": self.project.name,
             "champion": self.champion(),
             "running": running,
+            "paused": None if pause is None else pause.sentence,
+            "waiting": [as_json(approval) for approval in waiting(self.decisions.database)],
             "runs": [as_json(record) for record in self.decisions.recent_runs(_STATUS_ROWS)],
             "decisions": [as_json(record) for record in self.decisions.recent_alerts(_STATUS_ROWS)],
+            "detectors": self.detectors(),
+            "next_scheduled": self.next_scheduled(),
         }
 
     def champion(self) -> str | None:
@@ -109,6 +140,11 @@ class Brain:
             return read_channel(str(channel_path(self.project))).champion.version
         except ServingError:
             return None
+
+    def next_scheduled(self) -> float | None:
+        """The next time of the schedule, in Unix seconds; None where there is no schedule."""
+        schedule = Schedule.of(self.project.retrain)
+        return None if schedule is None else schedule.next(self.clock())
 
     def _judge(self, subject: Subject, history: History, since: float) -> Verdict:
         limits = Limits.of(self.project.name, self.project.retrain)
@@ -127,10 +163,15 @@ class Brain:
                 logger.exception("run %s was accepted and could not be started yet", record.run)
 
     def _count(self, alert: str, decision: str) -> None:
-        known = alert if alert in TRIGGERS or alert == BY_HAND else "other"
+        known = alert if alert in TRIGGERS or alert in (BY_HAND, SCHEDULED) else "other"
         self.metrics.alerts.labels(self.project.name, known, str(decision)).inc()
 
 
-def as_json(record: AlertRecord | LoopRun) -> dict[str, Any]:
+def _on_time(model: str, moment: str) -> Incoming:
+    """A time of the schedule as an alert; `moment` is a text that sorts by time."""
+    return Incoming(SCHEDULED, model, "", "", "schedule", moment, f"scheduled for {moment}", firing=True)
+
+
+def as_json(record: AlertRecord | LoopRun | Stage | Approval) -> dict[str, Any]:
     """The fields of a record as JSON values."""
     return {name: getattr(record, name) for name in type(record).__slots__}

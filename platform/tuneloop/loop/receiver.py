@@ -12,7 +12,7 @@ import pydantic
 
 from tuneloop.api import MissingExtraError
 from tuneloop.loop.brain import Brain, as_json
-from tuneloop.loop.decisions import Decision
+from tuneloop.loop.deciding.decisions import Decision
 from tuneloop.loop.problems import Problem
 from tuneloop.loop.token import accepted
 from tuneloop.loop.webhook import Payload
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.routing import Mount
 
 logger = logging.getLogger(__name__)
 
@@ -119,8 +120,12 @@ class Receiver:
             raise Problem("unavailable", "the records cannot be used now; send it again", headers=headers) from error
 
 
-def create_app(receiver: Receiver) -> Starlette:
+def create_app(receiver: Receiver, page: Mount | None = None) -> Starlette:
     """The application.
+
+    Args:
+        receiver: The endpoints for machines.
+        page: Those for people; `/` leads there.
 
     Raises:
         MissingExtraError: Starlette is not installed.
@@ -135,8 +140,10 @@ def create_app(receiver: Receiver) -> Starlette:
     def route(path: str, endpoint: Endpoint, method: str) -> Route:
         return Route(path, endpoint, methods=[method])
 
+    for_people = [] if page is None else [route("/", _to_page, "GET"), page]
     return Starlette(
         routes=[
+            *for_people,
             route("/alerts", receiver.alerts, "POST"),
             route("/retrain", receiver.retrain, "POST"),
             route("/status", receiver.status, "GET"),
@@ -146,6 +153,12 @@ def create_app(receiver: Receiver) -> Starlette:
         ],
         exception_handlers={Problem: _on_problem, HTTPException: _on_http, Exception: _on_error},
     )
+
+
+async def _to_page(_: Request) -> Response:
+    from starlette.responses import RedirectResponse
+
+    return RedirectResponse("/page/", 303)
 
 
 async def _on_problem(_: Request, error: Exception) -> Response:

@@ -7,7 +7,6 @@ right: an index of the database refuses the second.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,16 +15,17 @@ from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 
-from tuneloop.api import TuneloopError
-from tuneloop.loop.policy import Outcome, Reason
+from tuneloop.api import ServingError, TuneloopError
+from tuneloop.loop.deciding.policy import Outcome, Reason
+from tuneloop.loop.schema import schema
+from tuneloop.monitoring.postgres import check_database, in_words, postgres_options, without_password
 from tuneloop.monitoring.sqlite_engine import prepare_sqlite
 
-RunOutcome = Literal["running", "promoted", "refused", "failed", "rolled-back"]
+RunOutcome = Literal["running", "promoted", "refused", "declined", "failed", "rolled-back"]
 ENDED: tuple[str, ...] = tuple(name for name in get_args(RunOutcome) if name != "running")
 
 _FILE = "loop.db"
 
-schema = sa.MetaData()
 alerts = sa.Table(
     "tuneloop_loop_alerts",
     schema,
@@ -124,15 +124,16 @@ class Database:
     def __init__(self, url: str, model: str) -> None:
         self.model = model
         try:
-            self._engine = sa.create_engine(url)
+            self._engine = sa.create_engine(url, **postgres_options(url))
             if self._engine.dialect.name == "sqlite":
                 # Full sync: an alert that was answered is on disk.
                 prepare_sqlite(self._engine, synchronous="FULL", always_writes=True)
+            check_database(url)
             with self.write() as connection:
                 schema.create_all(connection)
-        except (sa.exc.SQLAlchemyError, ImportError) as error:
-            shown = re.sub(r"://([^:/@]*):[^@]*@", r"://\1:***@", url)
-            raise TuneloopError(f"the loop's records {shown} cannot be opened: {error}") from error
+        except (sa.exc.SQLAlchemyError, ServingError, ImportError) as error:
+            said = f"the loop's records {without_password(url)} cannot be opened: {in_words(error)}"
+            raise TuneloopError(said) from error
 
     def close(self) -> None:
         """Close all connections."""

@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 3
 """How often a training that dies without a word, as one killed for its memory does, is started."""
 LOG = "loop.log"
+_MOST_SAID = 300
 _POLL_SECONDS = 0.1
 _ORPHAN_SECONDS = 30.0
 
@@ -65,7 +66,8 @@ class Training:
             if status.state != "running":
                 return status
             logger.warning("the training of run %s ended with status %d, attempt %d", run, code, attempt)
-        return RunStatus(state="failed", reasons=(f"training died {ATTEMPTS} times; {folder / LOG} tells more",))
+        words = f"training died {ATTEMPTS} times; {folder / LOG} tells more{_last_words(folder / LOG)}"
+        return RunStatus(state="failed", reasons=(words,))
 
     def _attempt(self, run: str, feedback: Path, folder: Path) -> int:
         command = [sys.executable, "-m", "tuneloop.loop.child", str(self._file), run, str(feedback)]
@@ -102,3 +104,12 @@ class Training:
                 raise RunError(f"run {folder.name!r} is at work in another process; wait for it, or end it")
             if self._stopping.wait(_POLL_SECONDS):
                 raise Stopped
+
+
+def _last_words(log: Path) -> str:
+    """The last line of a log, as the end of a sentence; empty where there is none."""
+    with contextlib.suppress(OSError):
+        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+        if said := next((line.strip() for line in reversed(lines) if line.strip()), ""):
+            return f". Its last line: {said[:_MOST_SAID]}"
+    return ""

@@ -32,6 +32,7 @@ def watch_values(project: Project) -> WatchValues:
     return WatchValues(
         model=project.name,
         window=monitor.window,
+        longer=monitor.longer,
         min_rows=monitor.min_rows,
         psi=monitor.psi,
         zscore=monitor.zscore,
@@ -50,15 +51,15 @@ def watching(project: Project, targets: Sequence[str], loop: str, token_file: Pa
     Args:
         project: Whose model is watched, and what decides on an alarm.
         targets: Addresses of metrics pages, one a server.
-        loop: The loop's address: alerts are posted to its `/alerts`, and Prometheus looks at its `/metrics` too.
+        loop: The loop's address: alerts are posted to its `/alerts`, and its `/metrics` is looked at too.
         token_file: Holds the webhook's bearer token.
 
     Raises:
         ServingError: The programs are installed, but one ended or was not ready in time.
     """
-    values, webhook = watch_values(project), f"{loop}/alerts"
+    values, webhook, scraped = watch_values(project), f"{loop}/alerts", [*targets, f"{loop}/metrics"]
     if find_stack() is None:
-        watcher = Watcher(values, targets, webhook, read_token(token_file), page_token=page_token())
+        watcher = Watcher(values, scraped, webhook, read_token(token_file), page_token=page_token())
         watcher.start()
         try:
             yield Watch("the embedded watcher (prometheus and alertmanager are not on the PATH)", {})
@@ -69,9 +70,7 @@ def watching(project: Project, targets: Sequence[str], loop: str, token_file: Pa
     delays = Delays(group_wait=min(5.0, values.scrape_interval), group_interval=min(30.0, values.window))
     folder = project.state / "watch"
     page = write_page_token(folder)
-    with Stack(
-        folder, values, [*targets, f"{loop}/metrics"], webhook, token_file, page_token_file=page, delays=delays
-    ) as stack:
+    with Stack(folder, values, scraped, webhook, token_file, page_token_file=page, delays=delays) as stack:
         stack.wait_ready()
         pages = {"Prometheus": stack.prometheus_url, "Alertmanager": stack.alertmanager_url}
         yield Watch("Prometheus and Alertmanager", pages)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from tuneloop.loop.decisions import Incoming
+from tuneloop.loop.deciding.decisions import Incoming
 
 Text = Annotated[str, pydantic.StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
 Name = Annotated[str, pydantic.StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]

@@ -60,6 +60,17 @@ def test_with_data(tuneloop: Callable[..., Any], tmp_path: Path, plugins: Plugin
     assert "path: data/rows.jsonl" in (tmp_path / "desk" / "tuneloop.yaml").read_text()
 
 
+def test_times_and_identifiers_are_warned_of(tuneloop: Callable[..., Any], tmp_path: Path) -> None:
+    lines = [f"{1_700_000_000 + i},k{i * 7 % 101},{i % 9},{'a' if i % 2 else 'b'}" for i in range(80)]
+    (tmp_path / "rows.csv").write_text("\n".join(["when,ticket,rooms,label", *lines]) + "\n")
+    done = tuneloop("init", "--data", "rows.csv")
+    assert done.returncode == 0, done.stderr
+    assert "column 'when' are in order, like a time" in done.stderr
+    assert "column 'ticket' are all different, like an identifier" in done.stderr
+    assert "monitor: {exclude: ['column:ticket']}" in done.stderr
+    assert "'rooms'" not in done.stderr
+
+
 def test_a_name_that_is_none(tuneloop: Callable[..., Any], tmp_path: Path) -> None:
     done = tuneloop("init", "--name", "näme")
     assert done.returncode == 0, done.stderr
@@ -76,6 +87,11 @@ def test_a_name_that_is_none(tuneloop: Callable[..., Any], tmp_path: Path) -> No
         ),
         ("p.csv", PEOPLE, Guess("tabular-classification", "income", None, None)),
         ("h.csv", HOUSES, Guess("tabular-regression", "price", None, None)),
+        (
+            "t.jsonl",
+            "".join(json.dumps({"tokens": ["a", "b"], "tags": ["O", "B-x"]}) + "\n" for _ in range(9)),
+            Guess("token-classification", "tags", "tokens", None),
+        ),
     ],
 )
 def test_guesses(tmp_path: Path, name: str, content: str, guess: Guess) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from tuneloop.api import Columns, NoOptions
 from tuneloop.config import Project
-from tuneloop.config.project import Data, Evaluate, Export, Gate, Model, Monitor, Retrain, Serve, Split, Tune
+from tuneloop.config.project import Data, Evaluate, Export, Gate, Model, Monitor, Retrain, Rollout, Serve, Split, Tune
 from tuneloop.loop.brain import Brain
-from tuneloop.loop.decisions import Decisions
-from tuneloop.loop.evidence import EvidenceReader
+from tuneloop.loop.deciding.decisions import Decisions
+from tuneloop.loop.deciding.evidence import EvidenceReader
 from tuneloop.loop.records import Database, database_url
 from tuneloop.monitoring.metrics import loop_metrics
 from tuneloop.monitoring.store import Prediction, PredictionStore
@@ -38,7 +38,7 @@ class Observers:
         self.events.append((hook, event))
 
 
-def make_project(root: Path, **retrain: Any) -> Project:
+def make_project(root: Path, *, rollout: Rollout | None = None, **retrain: Any) -> Project:
     options = NoOptions()
     chosen = {"on": ("drift", "accuracy"), "min_labels": 10, "cooldown": HOUR, "daily_budget": 2, "port": 0}
     return Project(
@@ -55,6 +55,7 @@ def make_project(root: Path, **retrain: Any) -> Project:
         monitor=Monitor(HOUR, 100, 0.05, 4.0, 100, 0.02, ()),
         retrain=Retrain(**{**chosen, **retrain}),
         source_sha256="0" * 64,
+        rollout=rollout or Rollout(watch=0.5),
     )
 
 

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from tuneloop.api import TuneloopError
 from tuneloop.cli.loop import loop
-from tuneloop.loop.decisions import Decisions, Incoming
-from tuneloop.loop.policy import Reason, Verdict
+from tuneloop.loop.deciding.decisions import Decisions, Incoming
+from tuneloop.loop.deciding.policy import Reason, Verdict
 from tuneloop.loop.records import Database, database_url
 
 PROJECT = """\

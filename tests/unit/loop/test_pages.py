@@ -59,7 +59,7 @@ def test_without_a_file_pages_are_read_without_a_token(tmp_path: Path, monkeypat
 
 def test_the_first_token_is_brought(token_file: Path, server: str) -> None:
     assert page_reader()(f"{server}/metrics") == PAGE.decode()
-    view = Rollout(server, "desk", fetch=page_reader()).look()
+    view = Rollout((server,), "desk", fetch=page_reader()).look()
     assert view is not None
     assert view.live == {"1 a": 2.0}
 
@@ -74,7 +74,7 @@ def test_a_file_that_changes_is_read_again(token_file: Path, server: str) -> Non
 
 
 def test_a_server_that_wants_a_token_is_said_so(server: str, caplog: pytest.LogCaptureFixture) -> None:
-    assert Rollout(server, "desk").look() is None
+    assert Rollout((server,), "desk").look() is None
     assert f"{VARIABLE} names its token" in caplog.text
 
 

@@ -40,11 +40,13 @@ def rollout(*pages: str | None, deadline: float = 10.0) -> Rollout:
             raise ServingError("no answer")
         return text
 
-    return Rollout("http://server", "desk", deadline, 0.0, fetch=fetch, clock=lambda: float(next(seconds)))
+    return Rollout(("http://server",), "desk", deadline, 0.0, fetch=fetch, clock=lambda: float(next(seconds)))
 
 
 def test_a_look_reads_this_model_alone() -> None:
-    assert rollout(BOTH).look() == View(live={f"1 {A}": 1.0, f"2 {B}": 1.0}, refusals={"golden": 0.0})
+    assert rollout(BOTH).look() == View(
+        live={f"1 {A}": 1.0, f"2 {B}": 1.0}, refusals={"http://server golden": 0.0}, servers=("http://server",)
+    )
     assert rollout(None).look() is None
     assert rollout("no page {").look() is None
 
@@ -75,7 +77,7 @@ def test_a_server_that_fell_silent_is_not_live() -> None:
 
 
 def test_a_refusal_ends_the_wait_at_once_and_old_ones_do_not() -> None:
-    before = as_view({"live": {f"1 {A}": 2.0}, "refusals": {"golden": 3.0}})
+    before = as_view({"live": {f"1 {A}": 2.0}, "refusals": {"http://server golden": 3.0}, "servers": ["http://server"]})
     assert rollout(page({("2", B): 2}, refused=3)).wait("2", B, before).live
     result = rollout(OLD, page({("1", A): 2}, refused=4)).wait("2", B, before)
     assert not result.live
@@ -89,6 +91,50 @@ def test_where_no_server_answered_none_is_waited_for() -> None:
 def test_it_stops_with_the_loop() -> None:
     stopping = threading.Event()
     stopping.set()
-    waiting = Rollout("http://server", "desk", stopping=stopping, fetch=lambda _: OLD)
+    waiting = Rollout(("http://server",), "desk", stopping=stopping, fetch=lambda _: OLD)
     with pytest.raises(Stopped):
         waiting.wait("2", B, waiting.look())
+
+
+def two(*looks: tuple[str | None, str | None]) -> Rollout:
+    """Two servers that show these pages, the last ones for ever; None: no answer."""
+    shown = chain(looks, repeat(looks[-1]))
+    seconds = iter(range(1000))
+    pages: dict[str, str | None] = {}
+
+    def fetch(url: str) -> str:
+        if url == "http://a/metrics":
+            pages.update(zip(("a", "b"), next(shown), strict=True))
+        text = pages[url[7]]
+        if text is None:
+            raise ServingError("no answer")
+        return text
+
+    return Rollout(("http://a", "http://b"), "desk", 10.0, 0.0, fetch=fetch, clock=lambda: float(next(seconds)))
+
+
+def test_every_server_must_take_it() -> None:
+    before = two((OLD, OLD)).look()
+    assert before is not None
+    assert (before.live, before.servers) == ({f"1 {A}": 4.0}, ("http://a", "http://b"))
+    taken = two((NEW, OLD), (NEW, BOTH), (NEW, NEW)).wait("2", B, before)
+    assert taken.live
+    assert "every worker at http://a, http://b answers with it (4)" in taken.sentence
+    assert not two((NEW, OLD)).wait("2", B, before).live
+    gone = two((NEW, None)).wait("2", B, before)
+    assert not gone.live
+    assert "http://b does not answer any more" in gone.sentence
+    refused = two((OLD, page({("1", A): 2}, refused=1))).wait("2", B, before)
+    assert "a worker at http://b refused it: golden" in refused.sentence
+
+
+def test_a_server_that_was_silent_before_is_not_waited_for() -> None:
+    before = two((OLD, None)).look()
+    assert two((NEW, None)).wait("2", B, before).live
+
+
+def test_counters_are_read_from_all_that_answer() -> None:
+    labels = 'tuneloop_labels_total{model="desk",version="2",outcome="wrong"} 3\n'
+    found = two((labels, "no page {")).counters(("2",))
+    assert found["http://a"] == {"tuneloop_labels_total|outcome=wrong|version=2": 3.0}
+    assert two((labels, None)).counters(("2",)).keys() == {"http://a"}

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,10 @@ import pytest
 
 from tuneloop.api import ServingError
 from tuneloop.artifact import Artifact, DataUse, Lineage, Manifest, Parity, Part, Signature, seal, write_atomic
+from tuneloop.loop.deciding.approvals import approve, decline, waiting
 from tuneloop.loop.history import read_history
+from tuneloop.loop.records import Database, database_url
+from tuneloop.loop.stages import Stages
 from tuneloop.monitoring.alerts import Alert, Condition, State
 from tuneloop.monitoring.store import Prediction, PredictionStore
 from tuneloop.monitoring.webhook import payload, post
@@ -29,7 +33,7 @@ from tuneloop.registry import Entry, Registry
 from tuneloop.serving.versions.channel import read_channel
 
 DRIVER = Path(__file__).with_name("driver.py")
-DEADLINE = 60.0
+DEADLINE = 180.0
 
 
 def make_artifact(folder: Path, content: bytes) -> Artifact:
@@ -62,16 +66,38 @@ class FakeServer:
     channel: Path
     mode: str = "follow"
     url: str = ""
+    failing: str = ""
+    counted: Counter[str] = field(default_factory=Counter)
 
     def page(self) -> str:
-        entry = read_channel(str(self.channel)).champion
+        """Between two looks 40 requests come; who is `failing` fails on half of them, as a canary or as champion."""
+        channel = read_channel(str(self.channel))
+        entry, tried = channel.champion, channel.challenger
         live, refused = (entry.version, entry.sha256), 0
         if self.mode != "follow" and entry.version != "1":
             live, refused = ("1", "a" * 64), int(self.mode == "refuse")
+        self._answer(live[0], 20 if self.failing == "champion" and live[0] != "1" else 0)
+        if tried is not None and tried.mode == "shadow":
+            self._count("shadow_rows_total", 40, version=tried.version, champion=live[0], outcome="agree")
+        elif tried is not None:
+            self._answer(tried.version, 0)
+            failed = 20 if self.failing == "canary" else 0
+            self._count("challenger_failures_total", failed, version=tried.version, reason="error")
+        counters = "".join(f"{series} {value}\n" for series, value in sorted(self.counted.items()))
         return (
             f'tuneloop_live_version{{model="desk",version="{live[0]}",sha256="{live[1]}"}} 2\n'
             f'tuneloop_channel_refusals_total{{model="desk",reason="golden"}} {refused}\n'
+            f"{counters}"
         )
+
+    def _answer(self, version: str, failed: int) -> None:
+        for bound in ("0.01", "+Inf"):
+            self._count("prediction_seconds_bucket", 40 - failed, version=version, le=bound)
+        self._count("requests_refused_total", failed, reason="internal")
+
+    def _count(self, name: str, increment: int, **labels: str) -> None:
+        listed = ",".join(f'{label}="{value}"' for label, value in labels.items())
+        self.counted[f'tuneloop_{name}{{model="desk",{listed}}}'] += increment
 
 
 @pytest.fixture
@@ -179,35 +205,76 @@ class World:
     def serves(self) -> str:
         return read_channel(str(self.project.state / "channel.json")).champion.version
 
+    def killed_again_and_again(self, phases: list[str]) -> None:
+        """An alert comes; the loop is killed in each of these phases, and started again."""
+        for number, phase in enumerate(phases):
+            process = self.start(phase)
+            if not number:
+                self.alert()
+            assert process.wait(DEADLINE) == -9, phase
+            assert self.serves() in ("1", "2")
 
-STEPS = ["freeze", "train", "look", "promote", "prove", "finish"]
-QUICK = "promote:after"
-PHASES = [f"{step}:{moment}" for step in STEPS for moment in ("before", "after")]
+
+ROLLOUT = {
+    "approval": True,
+    "shadow": {"seconds": 0.4, "rows": 100},
+    "canary": {"steps": [0.1, 0.5], "seconds": 0.4, "rows": 100},
+    "watch": 0.6,
+}
+STEPS = ["freeze", "train", "plan", "approval", "shadow", "canary", "look", "promote", "prove", "watch", "finish"]
 
 
-@pytest.mark.parametrize(
-    "kill", [QUICK, *(pytest.param(phase, marks=pytest.mark.slow) for phase in PHASES if phase != QUICK)]
-)
-def test_killed_in_a_phase_it_promotes_once(world: World, kill: str) -> None:
-    process = world.start(kill)
-    world.alert()
-    assert process.wait(DEADLINE) == -9
+def test_killed_after_the_promotion_it_promotes_once(world: World) -> None:
+    world.killed_again_and_again(["promote:after"])
+    assert_promoted_once(world, [("promote", "2", "loop")], trainings=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["before", "after", "during"])
+def test_killed_in_each_phase_it_does_nothing_twice(world: World, moment: str) -> None:
+    (world.root / "loop.json").write_text(json.dumps({"rollout": ROLLOUT}))
+    steps = ["shadow", "canary", "watch"] if moment == "during" else STEPS
+    database = Database(database_url(world.project.state), "desk")
+    threading.Thread(target=approve_when_asked, args=(world,), daemon=True).start()
+    world.killed_again_and_again([f"{step}:{moment}" for step in steps])
+    moves = [("shadow", "2", "loop"), ("canary", "2", "loop"), ("canary", "2", "loop"), ("promote", "2", "loop")]
+    run = assert_promoted_once(world, moves, trainings=2 if moment == "after" else 1)
+    stages = Stages(database, time.time).of(run["run"])
+    database.close()
+    wanted = ["freeze", "train", "approval", "shadow", "canary 10%", "canary 50%", "promote", "prove", "watch"]
+    assert [stage.stage for stage in stages] == wanted
+    assert all(stage.ended is not None for stage in stages)
+    assert "approved by ada: fine" in run["reason"]
+
+
+def approve_when_asked(world: World) -> None:
+    database = Database(database_url(world.project.state), "desk")
+    # The loop is killed several times before it gets to ask.
+    deadline = time.monotonic() + 10 * DEADLINE
+    while not (asked := waiting(database)) and time.monotonic() < deadline:
+        threading.Event().wait(0.05)
+    approve(database, asked[0].run, "ada", "fine")
+    database.close()
+
+
+def assert_promoted_once(world: World, moves: list[tuple[str, str, str]], trainings: int) -> dict[str, Any]:
     process = world.start()
     world.alert()
     run = world.ended()
-    assert (run["outcome"], run["version"]) == ("promoted", "2")
+    assert (run["outcome"], run["version"]) == ("promoted", "2"), run["reason"]
     assert "20 labelled rows" in run["reason"]
-    assert world.moves() == [("promote", "1", "me"), ("promote", "2", "loop")]
-    assert world.registry.history()[1].why == "x has drifted"
+    assert world.moves() == [("promote", "1", "me"), *moves]
+    assert world.registry.history()[-1].why == "x has drifted"
     assert len(world.registry.versions()) == 2
     assert world.serves() == "2"
-    trainings = (world.root / "trainings").read_text().splitlines()
-    assert len(trainings) == (2 if kill == "train:after" else 1)
-    assert set(trainings) == {f"{run['run']} 20"}
+    done = (world.root / "trainings").read_text().splitlines()
+    assert len(done) == trainings
+    assert set(done) == {f"{run['run']} 20"}
     world.stop(process)
     alerts, runs = read_history(world.project, 10)
     assert [(one.outcome, one.run) for one in alerts] == [("accepted", run["run"])]
     assert [one.outcome for one in runs] == ["promoted"]
+    return run
 
 
 @pytest.mark.parametrize(
@@ -228,16 +295,81 @@ def test_a_version_that_does_not_get_live_is_rolled_back(world: World, mode: str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kill", ["undo:before", "undo:after"])
-def test_killed_while_it_rolls_back_it_does_so_once(world: World, kill: str) -> None:
-    world.server.mode = "refuse"
-    process = world.start(kill)
-    world.alert()
-    assert process.wait(DEADLINE) == -9
+@pytest.mark.parametrize(
+    ("failing", "phases", "moves"),
+    [
+        ("champion", ["watch:after", "undo:before", "undo:after"], ["promote", "promote", "rollback"]),
+        ("canary", ["canary:after", "stop:before", "stop:after"], ["promote", "canary", "stop"]),
+    ],
+)
+def test_killed_while_it_rolls_back_it_does_so_once(
+    world: World, failing: str, phases: list[str], moves: list[str]
+) -> None:
+    canary = {"canary": {"steps": [0.1], "seconds": 0.4, "rows": 100}} if failing == "canary" else {}
+    (world.root / "loop.json").write_text(json.dumps({"rollout": {"watch": 30.0, **canary}}))
+    world.server.failing = failing
+    world.killed_again_and_again(phases)
     process = world.start()
-    assert world.ended()["outcome"] == "rolled-back"
-    assert [kind for kind, _, _ in world.moves()] == ["promote", "promote", "rollback"]
+    run = world.ended()
+    assert run["outcome"] == "rolled-back"
+    assert "it failed on" in run["reason"]
+    assert [kind for kind, _, _ in world.moves()] == moves
     assert world.serves() == "1"
+    world.stop(process)
+
+
+def test_a_run_that_is_declined_ends_and_nothing_is_served(world: World) -> None:
+    (world.root / "loop.json").write_text(json.dumps({"rollout": {"approval": True}}))
+    process = world.start()
+    world.alert()
+    deadline = time.monotonic() + DEADLINE
+    while not (asked := world.status()["waiting"]) and time.monotonic() < deadline:
+        threading.Event().wait(0.05)
+    assert world.status()["running"]["stages"][-1]["stage"] == "approval"
+    database = Database(database_url(world.project.state), "desk")
+    decline(database, asked[0]["run"], "ada", "not on a Friday")
+    database.close()
+    run = world.ended()
+    assert (run["outcome"], run["reason"]) == ("declined", "declined by ada: not on a Friday")
+    assert world.moves() == [("promote", "1", "me")]
+    assert world.serves() == "1"
+    world.stop(process)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("on_timeout", "outcome"), [("stop", "rolled-back"), ("promote", "promoted")])
+def test_too_few_rows_mean_what_the_project_says(world: World, on_timeout: str, outcome: str) -> None:
+    canary = {"steps": [0.1], "seconds": 0.2, "rows": 1_000_000}
+    rollout = {"canary": canary, "timeout": 0.5, "on_timeout": on_timeout}
+    (world.root / "loop.json").write_text(json.dumps({"rollout": rollout}))
+    process = world.start()
+    world.alert()
+    run = world.ended()
+    assert run["outcome"] == outcome
+    assert (
+        f"of the 1000000 rows that were to be seen came in time, and rollout.on_timeout is {on_timeout}"
+        in run["reason"]
+    )
+    world.stop(process)
+
+
+@pytest.mark.slow
+def test_what_a_person_does_meanwhile_is_left_alone(world: World) -> None:
+    """Somebody rolls back by hand while the loop still watches its new champion."""
+    (world.root / "loop.json").write_text(json.dumps({"rollout": {"watch": 60.0}}))
+    process = world.start()
+    world.alert()
+    deadline = time.monotonic() + DEADLINE
+    while "watch" not in [stage["stage"] for stage in world.status()["running"]["stages"]]:
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.05)
+    registry = Registry(world.project)
+    registry.rollback("ada", "I do not trust it")
+    publish(world.project, registry)
+    run = world.ended()
+    assert run["outcome"] == "rolled-back"
+    assert "version 1 is champion by now (rollback 1 by ada: I do not trust it)" in run["reason"]
+    assert [who for _, _, who in world.moves()] == ["me", "loop", "ada"]
     world.stop(process)
 
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneloop.loop.policy import (
+from tuneloop.loop.deciding.policy import (
     BY_HAND,
     DAY,
+    SCHEDULED,
     Evidence,
     History,
     Limits,
@@ -94,6 +95,33 @@ def test_a_person_does_not_wait_for_the_cooldown_but_for_the_running_run() -> No
     assert judge(hand, History(running="r")).reason is Reason.RUNNING
 
 
+def test_the_clock_starts_runs_within_the_limits_of_alerts_and_only_where_the_project_has_a_schedule() -> None:
+    clock = replace(DRIFT, alert=SCHEDULED, version="")
+    assert judge(clock, limits=replace(LIMITS, on=())).outcome == "accepted"
+    assert judge(clock, limits=replace(LIMITS, scheduled=False)).reason is Reason.NOT_ENABLED
+    assert judge(clock, History(ended=NOW - 600)).reason is Reason.COOLDOWN
+    assert judge(clock, evidence=Evidence(1000, 199)).reason is Reason.FEW_LABELS
+    assert "later time" in judge(replace(clock, firing=False)).sentence
+
+
+def test_where_no_labels_are_asked_for_none_are_needed() -> None:
+    def never() -> str:
+        raise AssertionError("judged")
+
+    none = replace(LIMITS, min_labels=0)
+    assert judge(evidence=Evidence(1000, 0, never), limits=none).outcome == "accepted"
+    assert judge(evidence=Evidence(1000, 0)).reason is Reason.FEW_LABELS
+    # What is there must be sound all the same.
+    assert judge(evidence=Evidence(1000, 50, lambda: "poison"), limits=none).reason is Reason.BAD_DATA
+
+
+def test_the_project_says_how_many_predictions_need_a_label() -> None:
+    assert judge(evidence=Evidence(10_000, 500), limits=replace(LIMITS, min_coverage=0.06)).reason is (
+        Reason.LOW_COVERAGE
+    )
+    assert judge(evidence=Evidence(10_000, 500), limits=replace(LIMITS, min_coverage=0.05)).outcome == "accepted"
+
+
 @given(
     running=st.none() | st.just("r"),
     ended=st.none() | st.floats(0, NOW),
@@ -127,3 +155,10 @@ def test_an_accepted_alert_keeps_every_limit(
         and champion in (None, "3")
     )
     assert (verdict.outcome == "accepted") == allowed
+
+
+def test_a_pause_suppresses_whoever_asks() -> None:
+    said = "Paused since noon by ada."
+    for subject in (DRIFT, replace(DRIFT, alert=BY_HAND)):
+        verdict = judge(subject, replace(NEW, paused=said))
+        assert (verdict.outcome, verdict.reason, verdict.sentence) == ("suppressed", Reason.PAUSED, said)

@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tuneloop.config import Retrain
-from tuneloop.monitoring.rules import ACCURACY_ALERT, DRIFT_ALERT
+from tuneloop.monitoring.rules import ACCURACY_ALERT, CONCEPT_ALERT, DRIFT_ALERT
 
 Outcome = Literal["accepted", "suppressed", "ignored"]
 
 BY_HAND = "ByHand"
 """The alert name of a run that a person asked for."""
+SCHEDULED = "Scheduled"
+"""The alert name of a run whose time has come."""
 
-TRIGGERS = {DRIFT_ALERT: "drift", ACCURACY_ALERT: "accuracy"}
+TRIGGERS = {DRIFT_ALERT: "drift", ACCURACY_ALERT: "accuracy", CONCEPT_ALERT: "concept"}
 """Alert name to the word `retrain.on` knows it by."""
 
 DAY = 86400.0
@@ -36,6 +38,7 @@ class Reason(enum.StrEnum):
     NOT_ENABLED = "not-enabled"
     SUPERSEDED = "superseded"
     LAPSED = "lapsed"
+    PAUSED = "paused"
     RUNNING = "running"
     COOLDOWN = "cooldown"
     DAILY_BUDGET = "daily-budget"
@@ -51,11 +54,12 @@ class Limits:
 
     Attributes:
         model: Whose alerts are meant for this loop.
-        on: The triggers that may start a run: `drift`, `accuracy`.
+        on: The triggers that may start a run: `drift`, `accuracy`, `concept`.
         cooldown: Seconds between the end of a run and the next.
         daily_budget: Runs that may start within any 24 hours.
         min_labels: Labelled rows that no champion has learned from.
         min_coverage: Share of the predictions that must have a label: a few hand-picked ones say little of the rest.
+        scheduled: Whether the clock may start a run.
     """
 
     model: str
@@ -64,11 +68,20 @@ class Limits:
     daily_budget: int
     min_labels: int
     min_coverage: float = 0.01
+    scheduled: bool = True
 
     @classmethod
     def of(cls, model: str, retrain: Retrain) -> Limits:
         """The limits a project states."""
-        return cls(model, retrain.on, retrain.cooldown, retrain.daily_budget, retrain.min_labels)
+        return cls(
+            model=model,
+            on=retrain.on,
+            cooldown=retrain.cooldown,
+            daily_budget=retrain.daily_budget,
+            min_labels=retrain.min_labels,
+            min_coverage=retrain.min_coverage,
+            scheduled=retrain.schedule is not None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +103,13 @@ class History:
         running: The id of the run that has not ended; None where there is none.
         ended: Unix second at which the last one ended; None where there was none.
         started: Unix seconds at which runs of the last 24 hours started.
+        paused: Who paused the loop and why, in a sentence; empty where nobody did.
     """
 
     running: str | None = None
     ended: float | None = None
     started: tuple[float, ...] = ()
+    paused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +165,15 @@ def decide(
 def _settled(subject: Subject, limits: Limits, champion: str | None, now: float) -> Verdict | None:
     """What waiting does not change."""
     if not subject.firing:
-        return _ignored(Reason.RESOLVED, "The alert is resolved.")
+        later = subject.alert == SCHEDULED
+        return _ignored(Reason.RESOLVED, "A later time of the schedule came." if later else "The alert is resolved.")
     if subject.model != limits.model:
         return _ignored(
             Reason.OTHER_MODEL, f"The alert is of model {subject.model!r}, this loop is of {limits.model!r}."
         )
-    if subject.alert != BY_HAND:
+    if subject.alert == SCHEDULED and not limits.scheduled:
+        return _ignored(Reason.NOT_ENABLED, "The project has no `retrain.schedule` any more.")
+    if subject.alert not in (BY_HAND, SCHEDULED):
         trigger = TRIGGERS.get(subject.alert)
         if trigger is None:
             known = ", ".join(sorted(TRIGGERS))
@@ -173,7 +191,9 @@ def _settled(subject: Subject, limits: Limits, champion: str | None, now: float)
 
 
 def _too_early(subject: Subject, limits: Limits, history: History, now: float) -> Verdict | None:
-    """What time alone changes."""
+    """What time alone changes, or a person."""
+    if history.paused:
+        return _suppressed(Reason.PAUSED, history.paused)
     if history.running is not None:
         return _suppressed(Reason.RUNNING, f"Run {history.running} is not finished.")
     # The cooldown keeps alerts from chasing each other; a person knows what they ask for.
@@ -195,6 +215,9 @@ def _too_little(limits: Limits, evidence: Evidence) -> Verdict | None:
         return _suppressed(
             Reason.FEW_LABELS, f"{evidence.labelled} labelled rows are new; {limits.min_labels} are needed."
         )
+    if not evidence.labelled:
+        # Only where `retrain.min_labels` is 0: the project's own data have grown.
+        return None
     coverage = evidence.labelled / evidence.predictions if evidence.predictions else 1.0
     if coverage < limits.min_coverage:
         return _suppressed(

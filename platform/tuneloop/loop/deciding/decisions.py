@@ -13,7 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tuneloop.loop.policy import BY_HAND, DAY, History, Subject, Verdict
+from tuneloop.loop.deciding.pause import read_pause
+from tuneloop.loop.deciding.policy import BY_HAND, DAY, History, Subject, Verdict
 from tuneloop.loop.records import ENDED, AlertRecord, Database, LoopRun, RunOutcome, alerts, as_alert, as_run, runs
 
 Judge = Callable[[Subject, History, float], Verdict]
@@ -58,6 +59,11 @@ class Decisions:
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database, self._clock = database, clock
         self._model = database.model
+
+    @property
+    def database(self) -> Database:
+        """Where the record is."""
+        return self._database
 
     def take(self, incoming: Incoming, judge: Judge) -> Decision:
         """Record an alert and decide on it, unless it was accepted before. On disk when this returns."""
@@ -118,6 +124,17 @@ class Decisions:
                 changed.append(decision)
         return changed
 
+    def find(self, key: str) -> AlertRecord | None:
+        """The record of the alert with this key."""
+        with self._database.read() as connection:
+            found = connection.execute(self._alert(key)).first()
+        return None if found is None else as_alert(found)
+
+    def waiting(self, alert: str) -> list[AlertRecord]:
+        """The records of this alert name that fire and were suppressed, oldest first."""
+        found = [self.find(key) for key in self._suppressed()]
+        return [record for record in found if record is not None and record.alert == alert]
+
     def frozen(self, run: str, moment: float) -> None:
         """The labelled rows of a run were frozen at this Unix second; the first such moment stays."""
         self._update(run, runs.c.snapshot.is_(None), snapshot=moment)
@@ -167,7 +184,9 @@ class Decisions:
         ended = connection.scalar(sa.select(sa.func.max(runs.c.ended)).where(mine))
         started = connection.scalars(sa.select(runs.c.started).where(mine, runs.c.started > now - DAY)).all()
         learned = sa.select(sa.func.max(runs.c.snapshot)).where(mine, runs.c.outcome == "promoted")
-        return History(running, ended, tuple(started)), connection.scalar(learned) or 0.0
+        pause = read_pause(connection, self._model)
+        history = History(running, ended, tuple(started), "" if pause is None else pause.sentence)
+        return history, connection.scalar(learned) or 0.0
 
     def _suppressed(self) -> list[str]:
         # A person who was told no asks again; nothing starts behind their back.

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tuneloop.api import RunError
 from tuneloop.artifact import write_atomic
-from tuneloop.loop.policy import Evidence
+from tuneloop.loop.deciding.policy import Evidence
 from tuneloop.monitoring.store import Counts, Labelled, PredictionStore
+from tuneloop.monitoring.store_policy import hidden
 
 MOST_CONFLICTS = 0.5
 """Share of repeated rows that may carry different labels: more is not a hard problem, it is a broken source."""
+MOST_HIDDEN = 0.5
+"""Share of the rows whose inputs may be hashed or left out, as where a project has just begun to do so, or ended it."""
 MOST_ROWS = 200_000
 """Rows of a snapshot; of more, the newest."""
 
@@ -24,10 +27,16 @@ class EvidenceReader:
     Args:
         store: Where predictions and labels are; None: there is no store, and so no evidence.
         model: Whose.
+        doubted: Why labels that could be learned from should not be; empty where nothing speaks against them.
     """
 
-    def __init__(self, store: PredictionStore | None, model: str) -> None:
-        self._store, self._model = store, model
+    def __init__(
+        self,
+        store: PredictionStore | None,
+        model: str,
+        doubted: Callable[[Sequence[Labelled]], str] = lambda _: "",
+    ) -> None:
+        self._store, self._model, self._doubted = store, model, doubted
         self._judged: tuple[tuple[float, Counts], str] | None = None
 
     def read(self, since: float) -> Evidence:
@@ -44,7 +53,9 @@ class EvidenceReader:
         def judged() -> str:
             key = (since, counts)
             if self._judged is None or self._judged[0] != key:
-                self._judged = (key, fault(store.labelled_rows(self._model, since, MOST_ROWS)))
+                rows = store.labelled_rows(self._model, since, MOST_ROWS)
+                learnable = [pair for pair in rows if not hidden(pair.prediction.row)]
+                self._judged = (key, _kept_back(rows, learnable) or fault(learnable) or self._doubted(learnable))
             return self._judged[1]
 
         return Evidence(counts.predictions, counts.labelled, judged)
@@ -52,6 +63,7 @@ class EvidenceReader:
     def snapshot(self, path: Path) -> int:
         """Freeze all labelled rows as JSON lines of `key`, `row` and `label`; a snapshot that is there stays.
 
+        Those of which something was hashed or left out in the store are not among them.
         Rows that an earlier champion learned from are in it: a run begins from the project's data, which lacks them.
 
         Returns:
@@ -65,9 +77,21 @@ class EvidenceReader:
                 return sum(1 for _ in stream)
         if self._store is None:
             raise RunError("there is no prediction store, so there are no labelled rows; serve with a store")
-        rows = self._store.labelled_rows(self._model, limit=MOST_ROWS)
+        found = self._store.labelled_rows(self._model, limit=MOST_ROWS)
+        rows = [pair for pair in found if not hidden(pair.prediction.row)]
         write_atomic(path, b"".join(_line(pair) for pair in rows))
         return len(rows)
+
+
+def _kept_back(rows: Sequence[Labelled], learnable: Sequence[Labelled]) -> str:
+    """Why too few rows hold the values the model was asked about; empty where enough do."""
+    missing = len(rows) - len(learnable)
+    if missing <= MOST_HIDDEN * len(rows):
+        return ""
+    return (
+        f"{missing} of {len(rows)} labelled rows hold hashed or dropped inputs, as the project's `store` asks: nothing "
+        "can be learned from them."
+    )
 
 
 def fault(rows: Sequence[Labelled]) -> str:

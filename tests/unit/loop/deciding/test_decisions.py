@@ -10,8 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tuneloop.loop.decisions import Decisions, Incoming, run_id
-from tuneloop.loop.policy import DAY, Evidence, History, Limits, Subject, Verdict, decide
+from tuneloop.loop.deciding.decisions import Decisions, Incoming, run_id
+from tuneloop.loop.deciding.policy import DAY, Evidence, History, Limits, Subject, Verdict, decide
 from tuneloop.loop.records import Database
 
 LIMITS = Limits("desk", ("drift",), cooldown=3600.0, daily_budget=3, min_labels=10)
