@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +20,9 @@ from tuneloop.serving.doors.tensors import all_finite
 from tuneloop.serving.errors import NotReadyError, UnavailableError
 from tuneloop.serving.limits import DEFAULT_LIMITS, Limits
 from tuneloop.serving.loader import Loaded
+from tuneloop.serving.storing import StoreSettings
 from tuneloop.serving.watch import VersionWatch, WorkerWatch
+from tuneloop.serving.wishes import NO_WISHES, Wishes
 
 if TYPE_CHECKING:
     from tuneloop.serving.versions.challenger import Challenger
@@ -28,22 +31,29 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+NO_STORE = StoreSettings()
 CHUNK_ROWS = 32
 """Rows of one call, at most: a large request must not hold up its neighbours."""
 CALL_SECONDS = 0.1
 """One call, at most, unless a single row takes longer: by then more rows gain no throughput, and others wait."""
+STORED_SECONDS = 5.0
+"""For an answer to be stored, where its sender waits for that."""
 LARGE_REQUEST_BYTES = 16 << 10
 """Requests above this size are checked and encoded in a thread, so that the event loop goes on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One request's answers, the ids under which their labels may come back, and the version that gave them."""
+    """One request's answers, the ids under which their labels may come back, and the version that gave them.
+
+    `receipt` becomes whether they are stored; None where nobody waits for that, or there is no store.
+    """
 
     version: str
     ids: list[str]
     answers: list[Answer]
     outputs: Arrays
+    receipt: Future[bool] | None = None
 
 
 class Live:
@@ -93,18 +103,18 @@ class Engine:
     Args:
         model: Name of the model.
         threads: Threads that compute at the same time, for a model too slow to run inline.
-        store_url: SQLAlchemy URL of the prediction store; None: nothing is stored.
+        store: Where answers are stored, and what of them.
         limits: What clients may ask of it.
     """
 
     def __init__(
-        self, model: str, *, threads: int = 1, store_url: str | None = None, limits: Limits = DEFAULT_LIMITS
+        self, model: str, *, threads: int = 1, store: StoreSettings = NO_STORE, limits: Limits = DEFAULT_LIMITS
     ) -> None:
         self.model = model
         self.bodies = BodyReader(limits.body_seconds, limits.held_bytes)
         self.limits = limits
         self.threads = threads
-        self.watch = WorkerWatch(model, store_url)
+        self.watch = WorkerWatch(model, store)
         self._live: Live | None = None
         self._challenger: Challenger | None = None
         self._retiring: set[asyncio.Task[None]] = set()
@@ -165,13 +175,16 @@ class Engine:
             await live.retire()
             await asyncio.to_thread(self.watch.stop)
 
-    async def predict(self, rows: Sequence[Row], size: int = 0, key: str | None = None) -> Answered:
+    async def predict(
+        self, rows: Sequence[Row], size: int = 0, key: str | None = None, wishes: Wishes = NO_WISHES
+    ) -> Answered:
         """Answer rows with the live version, or with the challenger where it is its turn; count and store them.
 
         Args:
             rows: As they came from the client.
             size: Bytes of the request; a large one is encoded in a thread.
             key: Requests with equal keys are answered by the same version.
+            wishes: What the client asks for beside; `stored` tells what became of them.
 
         Raises:
             RequestError: A row is refused.
@@ -180,14 +193,32 @@ class Engine:
         """
         challenger = self._challenger
         if challenger is None:
-            return await self.champion(rows, size)
-        return await challenger.predict(rows, size, key)
+            return await self.champion(rows, size, wishes)
+        return await challenger.predict(rows, size, key, wishes)
 
-    async def champion(self, rows: Sequence[Row], size: int = 0) -> Answered:
+    async def champion(self, rows: Sequence[Row], size: int = 0, wishes: Wishes = NO_WISHES) -> Answered:
         """As `predict`, by the live version whatever challenger there is."""
-        return await self.answer(self._current(), rows, size, self.limits.deadline_seconds)
+        return await self.answer(self._current(), rows, size, self.limits.deadline_seconds, wishes)
 
-    async def answer(self, version: Live, rows: Sequence[Row], size: int, seconds: float) -> Answered:
+    async def stored(self, answered: Answered, wishes: Wishes) -> bool | None:
+        """Wait until an answer is stored, where its sender wished for that.
+
+        Returns:
+            True: it is committed, and survives the end of this process. False: perhaps not. None: nobody asked.
+        """
+        if not wishes.durable:
+            return None
+        if answered.receipt is None:
+            return False
+        try:
+            async with asyncio.timeout(STORED_SECONDS):
+                return await asyncio.wrap_future(answered.receipt)
+        except TimeoutError:
+            return False
+
+    async def answer(
+        self, version: Live, rows: Sequence[Row], size: int, seconds: float, wishes: Wishes = NO_WISHES
+    ) -> Answered:
         """Check, encode, run and answer rows with one version; count and store them.
 
         Args:
@@ -195,6 +226,7 @@ class Engine:
             rows: As they came from the client.
             size: Bytes of the request.
             seconds: Past these no work is begun.
+            wishes: What the client asks for beside.
         """
         begun = time.perf_counter()
         with version as live:
@@ -202,9 +234,9 @@ class Engine:
             answers = list(batch.answers)
             ids = _new_ids(len(answers))
             live.watch.observe(batch)
-            self.watch.store(live.loaded.version, ids, batch)
+            receipt = self.watch.store(live.loaded.version, ids, batch, wishes)
             live.watch.answered(len(answers), time.perf_counter() - begun)
-            return Answered(live.loaded.version, ids, answers, batch.outputs)
+            return Answered(live.loaded.version, ids, answers, batch.outputs, receipt)
 
     async def work(self, live: Live, rows: Sequence[Row], size: int, seconds: float) -> SignalBatch:
         """Check, encode, run and answer rows with one version, and note nothing; arguments as for `answer`."""
@@ -213,7 +245,7 @@ class Engine:
             size > LARGE_REQUEST_BYTES, functools.partial(_encode, live.loaded, rows)
         )
         outputs = await self._compute(live, encoded, len(checked), deadline)
-        return SignalBatch(checked, encoded, outputs, live.loaded.predictor.task.answers(outputs))
+        return SignalBatch(checked, encoded, outputs, live.loaded.predictor.task.answers_to(checked, outputs))
 
     async def infer(self, inputs: Arrays) -> tuple[str, Arrays]:
         """Run raw model inputs, whose names, types and shapes were checked; counted, but neither watched nor stored.
@@ -242,8 +274,9 @@ class Engine:
         Raises:
             NoStoreError: There is none.
             StoreUnreachableError: Its database does not answer.
+            OverloadedError: Too many labels wait for it.
         """
-        return await asyncio.to_thread(self.watch.label, items)
+        return await self.watch.label(items)
 
     async def _retire(self, old: Live) -> None:
         await old.retire()

@@ -123,4 +123,4 @@ class Predictor:
         checked = self.preprocessor.check(rows)
         encoded = self.preprocessor.encode(checked)
         outputs = self.outputs(encoded, len(checked))
-        return Prediction(checked, encoded, outputs, self.task.answers(outputs))
+        return Prediction(checked, encoded, outputs, self.task.answers_to(checked, outputs))

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tuneloop.api import ServingError
+from tuneloop.monitoring.store_policy import KEY_VARIABLE, POLICY_VARIABLE, StorePolicy, read_key
 from tuneloop.serving.supervise import VARIABLE as FAILURE_VARIABLE
 
 _TAIL_BYTES = 4000
@@ -154,6 +155,25 @@ def server_home(state: Path, port: int) -> Path:
 def default_store_url(state: Path) -> str:
     """The prediction store of a project, unless `TUNELOOP_STORE_URL` names another; SQLAlchemy URL."""
     return os.environ.get("TUNELOOP_STORE_URL") or f"sqlite:///{(state / 'predictions.db').resolve()}"
+
+
+def store_variables(policy: StorePolicy, state: Path) -> dict[str, str]:
+    """The environment variables that tell a server what to store.
+
+    Args:
+        policy: Of the project.
+        state: The project's `.tuneloop`: the key of hashes is made there, unless `TUNELOOP_STORE_KEY_FILE` names one.
+
+    Raises:
+        ServingError: The key cannot be used.
+    """
+    variables = {POLICY_VARIABLE: policy.as_json()}
+    if policy.hashes:
+        named = os.environ.get(KEY_VARIABLE)
+        path = Path(named) if named else state / "store.key"
+        read_key(path, make=not named)
+        variables[KEY_VARIABLE] = str(path.resolve())
+    return variables
 
 
 def server_environment(

@@ -18,6 +18,7 @@ import orjson
 
 from tuneloop.api import MissingExtraError, Task
 from tuneloop.artifact import MANIFEST, Manifest
+from tuneloop.monitoring.store_policy import StorePolicy, key_from_environment
 from tuneloop.serving.device import Device, read_device
 from tuneloop.serving.doors.body import list_of, parse_object
 from tuneloop.serving.doors.direct import Direct, Door
@@ -29,12 +30,13 @@ from tuneloop.serving.doors.problems import as_problem
 from tuneloop.serving.doors.protocol import ProtocolDoor
 from tuneloop.serving.doors.refusals import count_refusal
 from tuneloop.serving.doors.schemas import Schemas, make_schemas
-from tuneloop.serving.engine import Engine
+from tuneloop.serving.engine import NO_STORE, Engine
 from tuneloop.serving.limits import DEFAULT_LIMITS, Limits
 from tuneloop.serving.loader import load_version, serving_plugins
 from tuneloop.serving.packaging.image import make_image
 from tuneloop.serving.packaging.lock import BuildDevice
-from tuneloop.serving.supervise import failing_slowly, look_closely
+from tuneloop.serving.storing import StoreSettings
+from tuneloop.serving.supervise import end_with_supervisor, failing_slowly, look_closely
 from tuneloop.serving.trust.access import Access
 from tuneloop.serving.trust.auth import secure_document
 from tuneloop.serving.trust.exposure import default_host
@@ -42,6 +44,7 @@ from tuneloop.serving.trust.signature import Verifier
 from tuneloop.serving.versions.examples import read_examples
 from tuneloop.serving.versions.split import key_of
 from tuneloop.serving.versions.watcher import ChannelWatcher
+from tuneloop.serving.wishes import shown, wishes_of
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +58,7 @@ class Settings:
 
     Attributes:
         channel: Path or URL of the channel file; None: the artifact in the Bento for ever.
-        store_url: SQLAlchemy URL of the prediction store; None: no store.
+        store: Where answers are stored, and what of them.
         workers: Worker processes.
         threads: Threads of a worker that compute at the same time.
         limits: What clients may ask of it.
@@ -63,7 +66,7 @@ class Settings:
     """
 
     channel: str | None = None
-    store_url: str | None = None
+    store: StoreSettings = NO_STORE
     workers: int = 1
     threads: int = 2
     limits: Limits = DEFAULT_LIMITS
@@ -71,10 +74,17 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read `TUNELOOP_CHANNEL`, `..._STORE_URL`, `..._WORKERS`, `..._THREADS`, `..._DEVICE`, and limits."""
+        """Read `TUNELOOP_CHANNEL`, `..._STORE_URL`, `..._WORKERS`, `..._THREADS`, `..._DEVICE`, limits, what to store.
+
+        Raises:
+            ServingError: The policy or the key cannot be used.
+        """
+        policy = StorePolicy.from_environment(environment)
         return cls(
             channel=environment.get("TUNELOOP_CHANNEL") or None,
-            store_url=environment.get("TUNELOOP_STORE_URL") or None,
+            store=StoreSettings(
+                environment.get("TUNELOOP_STORE_URL") or None, policy, key_from_environment(policy, environment)
+            ),
             workers=max(1, int(environment.get("TUNELOOP_WORKERS") or 1)),
             threads=max(1, int(environment.get("TUNELOOP_THREADS") or 2)),
             limits=Limits.from_environment(environment),
@@ -97,7 +107,7 @@ class Worker:
     ) -> None:
         self._folder, self._version, self._settings = folder, version, settings
         self._device, self._verifier = device, verifier
-        self.engine = Engine(model, threads=settings.threads, store_url=settings.store_url, limits=settings.limits)
+        self.engine = Engine(model, threads=settings.threads, store=settings.store, limits=settings.limits)
         self.drain = Drain.from_environment()
         self._following: asyncio.Task[None] | None = None
         self._cache: tempfile.TemporaryDirectory[str] | None = None
@@ -158,6 +168,7 @@ def create_service(folder: Path, version: str, *, module: str, built_for: BuildD
         from _bentoml_sdk import Service  # type: ignore[import-untyped]
     except ImportError as error:
         raise MissingExtraError("serving", "bentoml", "serve") from error
+    end_with_supervisor()
     settings = Settings.from_environment()
     manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
     access = Access.from_environment()
@@ -309,8 +320,11 @@ async def _predict(engine: Engine, request: Any) -> bytes:
     body = await engine.bodies.read(request.receive)
     try:
         rows = list_of(parse_object(body, ("rows",)), "rows", "rows")
-        answered = await engine.predict(rows, len(body), key_of(request.scope["headers"]))
+        headers = request.scope["headers"]
+        wishes = wishes_of(headers)
+        answered = await engine.predict(rows, len(body), key_of(headers), wishes)
     finally:
         engine.bodies.done(body)
     predictions = [{"id": i, **answer} for i, answer in zip(answered.ids, answered.answers, strict=True)]
-    return orjson.dumps({"model": engine.model, "version": answered.version, "predictions": predictions})
+    content = {"model": engine.model, "version": answered.version, "predictions": predictions}
+    return orjson.dumps(content | shown(await engine.stored(answered, wishes)))

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
-import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from typing import Any, cast
 
 from tuneloop.api import Signal, SignalBatch
 from tuneloop.artifact import Artifact
+from tuneloop.monitoring.accuracy.online import EstimateCounter
+from tuneloop.monitoring.accuracy.slices import SliceReader
+from tuneloop.monitoring.accuracy.tally import LabelTally
 from tuneloop.monitoring.counters import SignalCounters
 from tuneloop.monitoring.feedback import Feedback, FeedbackResult
 from tuneloop.monitoring.metrics import forget_dead_workers, metrics
 from tuneloop.monitoring.reference import REFERENCE_FILE, Reference
-from tuneloop.monitoring.shadows import ShadowStore
 from tuneloop.monitoring.signals import create_signals
-from tuneloop.monitoring.store import Prediction, PredictionStore, Shadow
-from tuneloop.monitoring.writer import PredictionWriter
+from tuneloop.monitoring.store import Shadow
 from tuneloop.serving.batch_counts import BatchCounts
 from tuneloop.serving.errors import NoStoreError, StoreUnreachableError
 from tuneloop.serving.loader import Loaded
+from tuneloop.serving.storing import StoreSettings, Storing
+from tuneloop.serving.wishes import Wishes
 
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 1.0
 _SETTLE_SECONDS = 1.0
+_LABEL_SECONDS = 40.0
+"""For labels to be taken: above the time that SQLite waits for its lock, below BentoML's own limit."""
 
 
 class VersionWatch:
@@ -43,9 +49,9 @@ class VersionWatch:
         self.tolerance = 0.0
         self._signals: SignalCounters | None = None
         reference = _reference(loaded.artifact)
+        slices: SliceReader | None = None
         if reference is not None:
             self.tolerance = reference.tolerance
-        if reference is not None and mode is None:
             signature = loaded.artifact.manifest.signature
             embedding = next((t.shape[1] for t in signature.outputs if t.name == "embedding"), 0)
             signals = create_signals(
@@ -55,9 +61,17 @@ class VersionWatch:
                 signature.output_names,
                 int(embedding),
             )
-            # What the project excludes has no reference.
-            known = [signal for signal in signals if signal.label in reference.by_label]
-            self._signals = SignalCounters(reference, known, self._all, *one)
+            if mode is None:
+                # What the project excludes has no reference.
+                known = [signal for signal in signals if signal.label in reference.by_label]
+                calibration, task = reference.calibration, loaded.predictor.task
+                estimate = EstimateCounter(calibration, task, self._all, *one) if calibration is not None else None
+                self._signals = SignalCounters(
+                    reference, known, self._all, *one, also=None if estimate is None else estimate.observe
+                )
+            slices = SliceReader(reference, signals) if reference.slices else None
+        self.tally = LabelTally(self._all, model, loaded.predictor.task, slices)
+        self.tally.prepare(loaded.version)
         self._predictions = self._all.predictions.labels(*one)
         self._seconds = self._all.prediction_seconds.labels(*one)
         self.batches = BatchCounts(self._all, *one)
@@ -101,14 +115,12 @@ class WorkerWatch:
 
     Args:
         model: The `model` label.
-        store_url: SQLAlchemy URL of the prediction store; None: answers are counted and forgotten.
+        settings: Where answers are stored; without a URL they are counted and forgotten.
     """
 
-    def __init__(self, model: str, store_url: str | None) -> None:
-        self._model, self._store_url = model, store_url
-        self._store: PredictionStore | None = None
-        self._writer: PredictionWriter[Prediction] | None = None
-        self._shadows: PredictionWriter[Shadow] | None = None
+    def __init__(self, model: str, settings: StoreSettings) -> None:
+        self._model, self._settings = model, settings
+        self._storing: Storing | None = None
         self._feedback: Feedback | None = None
         self._version: VersionWatch | None = None
         self._challenger: VersionWatch | None = None
@@ -119,13 +131,23 @@ class WorkerWatch:
         """Open the store and begin with a version.
 
         Raises:
-            ServingError: The store cannot be opened.
+            ServingError: The store cannot be opened, or what it is to keep names columns that the model has not.
         """
         version = VersionWatch(loaded, self._model)
-        if self._store_url is not None:
-            self._store = PredictionStore(self._store_url)
-            self._feedback = Feedback(self._store, metrics(), self._model, loaded.predictor.task, version.tolerance)
-            self._writer = PredictionWriter(self._store, metrics(), self._model, written=self._join)
+        if self._settings.url is not None:
+            self._settings.policy.check([column.name for column in loaded.artifact.manifest.signature.columns])
+            self._storing = Storing(
+                self._settings.url, self._model, self._settings, written=self._join, compared=self._compare
+            )
+            self._feedback = Feedback(
+                self._storing.store,
+                metrics(),
+                self._model,
+                loaded.predictor.task,
+                version.tolerance,
+                version.tally,
+                takes=self._settings.policy.takes,
+            )
             self._feedback.join()
         version.begin()
         self._version = version
@@ -152,46 +174,47 @@ class WorkerWatch:
         version.begin()
         self._version = version
         if self._feedback is not None:
-            self._feedback.use(loaded.predictor.task, version.tolerance)
+            self._feedback.use(loaded.predictor.task, version.tolerance, version.tally)
         metrics().swaps.labels(self._model).inc()
 
-    def store(self, version: str, ids: Sequence[str], batch: SignalBatch) -> None:
-        """Queue answers for the store, where there is one. Never waits."""
-        if self._writer is None:
-            return
-        now = time.time()
-        self._writer.put_all(
-            [
-                Prediction(id_, self._model, version, now, row, answer)
-                for id_, row, answer in zip(ids, batch.rows, batch.answers, strict=True)
-            ]
-        )
+    def store(self, version: str, ids: Sequence[str], batch: SignalBatch, wishes: Wishes) -> Future[bool] | None:
+        """Queue answers for the store, where there is one. Never waits.
+
+        Returns:
+            Where that was wished for: becomes whether they are all in the store.
+        """
+        if self._storing is None:
+            return None
+        return self._storing.put(version, ids, batch, wishes.subject, durable=wishes.durable)
 
     def store_shadows(self, shadows: Sequence[Shadow]) -> None:
         """Queue what a challenger answered unseen, where there is a store. Never waits."""
-        if self._store is None:
-            return
-        if self._shadows is None:
-            store = ShadowStore(self._store)
-            self._shadows = PredictionWriter(store, metrics(), self._model, written=self._compare)
-        self._shadows.put_all(shadows)
+        if self._storing is not None:
+            self._storing.put_shadows(shadows)
 
-    def label(self, items: Sequence[tuple[str, Any]]) -> list[FeedbackResult]:
-        """Take labels; blocks on the database.
+    async def label(self, items: Sequence[tuple[str, Any]]) -> list[FeedbackResult]:
+        """Take labels.
 
         Raises:
             NoStoreError: There is none.
             StoreUnreachableError: Its database does not answer.
+            OverloadedError: Too many labels wait for it.
         """
-        if self._feedback is None or self._writer is None:
+        if self._feedback is None or self._storing is None:
             raise NoStoreError("this server has no prediction store, so labels cannot be joined")
         from sqlalchemy.exc import SQLAlchemyError
 
-        # A label for an answer given a moment ago should find it.
-        self._writer.flush(_SETTLE_SECONDS)
+        feedback, storing = self._feedback, self._storing
+
+        def add() -> list[FeedbackResult]:
+            # A label for an answer given a moment ago should find it.
+            storing.settle(_SETTLE_SECONDS)
+            return feedback.add(items)
+
         try:
-            return self._feedback.add(items)
-        except SQLAlchemyError as error:
+            async with asyncio.timeout(_LABEL_SECONDS):
+                return await asyncio.wrap_future(storing.call(add))
+        except (SQLAlchemyError, TimeoutError) as error:
             raise StoreUnreachableError("the prediction store does not answer; send the labels again", 5) from error
 
     def stop(self) -> None:
@@ -201,11 +224,8 @@ class WorkerWatch:
             self._thread.join()
         if self._version is not None:
             self._version.end()
-        for writer in (self._writer, self._shadows):
-            if writer is not None:
-                writer.close()
-        if self._store is not None:
-            self._store.close()
+        if self._storing is not None:
+            self._storing.close()
 
     def _join(self, ids: Sequence[str]) -> None:
         if self._feedback is not None:

@@ -24,6 +24,7 @@ from tuneloop.artifact import (
     Variant,
     seal,
 )
+from tuneloop.monitoring.accuracy.calibration import Calibration
 from tuneloop.monitoring.reference import REFERENCE_FILE, build_reference
 from tuneloop.monitoring.signals import create_signals, tuneloop_signals
 from tuneloop.monitoring.stack import free_port
@@ -48,7 +49,7 @@ def make_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
     ]
 
 
-def _graph(seed: int) -> Any:
+def make_graph(seed: int) -> Any:
     generator = np.random.default_rng(seed)
     weights = {
         "w": generator.normal(size=(3, 2)).astype(np.float32),
@@ -84,10 +85,11 @@ def make_artifact(
     *,
     model: str = MODEL,
     wrong_answers: bool = False,
+    graph: Any = None,
     plugins: tuple[PluginUse, ...] = (),
 ) -> Artifact:
     folder.mkdir(parents=True)
-    save(_graph(seed), folder / "model.onnx")
+    save(graph or make_graph(seed), folder / "model.onnx")
     preprocessor = TabularPreprocessor(
         TabularSettings(
             order=("age", "hours per week", "job"),
@@ -109,7 +111,10 @@ def make_artifact(
     outputs = (Tensor("logits", "float32", ("batch", 2)), Tensor("embedding", "float32", ("batch", 3)))
     signals = create_signals(list(tuneloop_signals()), preprocessor.columns, preprocessor.tensors, task.output_names, 3)
     batch = SignalBatch(done.rows, done.encoded, done.outputs, done.answers)
-    build_reference(signals, [batch], errors=[0.0] * 36 + [1.0] * 4).save(folder / REFERENCE_FILE)
+    reference = build_reference(signals, [batch], errors=[0.0] * 36 + [1.0] * 4)
+    calibration = Calibration(classes=task.output_names, curves=(None, None))
+    watched = {"slices": ("answer", "column:job"), "calibration": calibration}
+    reference.model_copy(update=watched).save(folder / REFERENCE_FILE)
     (folder / "card.md").write_text("# A tiny model\n")
     (folder / "training").mkdir()
     (folder / "training" / "weights.bin").write_bytes(b"only for training")

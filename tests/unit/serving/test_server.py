@@ -314,7 +314,8 @@ def test_labels_are_joined_changed_kept_and_refused(stage: Stage) -> None:
         return dict(answer.json())
 
     assert send((ids[0], "low"), (ids[1], "high")) == {
-        "stored": 2, "joined": 2, "orphaned": 0, "changed": 0, "unchanged": 0, "refused": []
+        "stored": 2, "joined": 2, "orphaned": 0, "changed": 0, "unchanged": 0, "unsampled": 0,
+            "refused": [],
     }  # fmt: skip
     assert send((ids[0], "low"))["unchanged"] == 1
     assert send((ids[0], "high"))["changed"] == 1

@@ -13,6 +13,8 @@ from tuneloop.serving.doors.problems import Problem
 
 MOST_BYTES = 16 << 20
 MOST_ROWS = 1024
+MOST_LABELS = 10_000
+"""Labels in a request: they are joined, not computed."""
 MOST_CONTAINERS = 1 << 19
 """Lists and objects in a body: an empty one takes two bytes of a body and seventy of memory."""
 SMALL_BYTES = 64 << 10
@@ -153,7 +155,7 @@ def parse_object(body: bytes, known: tuple[str, ...]) -> dict[str, Any]:
     return value
 
 
-def list_of(value: dict[str, Any], key: str, what: str) -> list[Any]:
+def list_of(value: dict[str, Any], key: str, what: str, most: int = MOST_ROWS) -> list[Any]:
     """The non-empty list under a key.
 
     Raises:
@@ -166,6 +168,6 @@ def list_of(value: dict[str, Any], key: str, what: str) -> list[Any]:
         raise Problem("invalid-request", f"must be a list of {what}", field=key)
     if not items:
         raise Problem("invalid-request", f"is empty; send at least one of {what}", field=key)
-    if len(items) > MOST_ROWS:
-        raise Problem("too-many-rows", f"has {len(items)} items; at most {MOST_ROWS} are taken", field=key)
+    if len(items) > most:
+        raise Problem("too-many-rows", f"has {len(items)} items; at most {most} are taken", field=key)
     return items

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
 import pydantic
 
-from tuneloop.serving.doors.body import Receive, list_of, parse_object
+from tuneloop.serving.doors.body import MOST_LABELS, Receive, list_of, parse_object
 from tuneloop.serving.doors.problems import Problem
 from tuneloop.serving.doors.schemas import FeedbackItem
-from tuneloop.serving.engine import Engine
+from tuneloop.serving.engine import LARGE_REQUEST_BYTES, Engine
 
 
 async def take_feedback(engine: Engine, receive: Receive) -> bytes:
@@ -29,9 +30,8 @@ async def take_feedback(engine: Engine, receive: Receive) -> bytes:
 
 
 async def _labelled(engine: Engine, body: bytes) -> bytes:
-    given = list_of(parse_object(body, ("items",)), "items", "items")
-    items = [_item(one, position) for position, one in enumerate(given)]
-    results = await engine.label([(item.id, item.label) for item in items])
+    large = len(body) > LARGE_REQUEST_BYTES
+    results = await engine.label(await asyncio.to_thread(_items, body) if large else _items(body))
     states = [result.status for result in results]
     joined = states.count("new") + states.count("changed")
     return orjson.dumps(
@@ -41,6 +41,7 @@ async def _labelled(engine: Engine, body: bytes) -> bytes:
             "orphaned": states.count("orphaned"),
             "changed": states.count("changed"),
             "unchanged": states.count("same"),
+            "unsampled": states.count("unsampled"),
             "refused": [
                 {"item": position, "id": result.id, "reason": result.reason}
                 for position, result in enumerate(results)
@@ -48,6 +49,12 @@ async def _labelled(engine: Engine, body: bytes) -> bytes:
             ],
         }
     )
+
+
+def _items(body: bytes) -> list[tuple[str, Any]]:
+    given = list_of(parse_object(body, ("items",)), "items", "items", MOST_LABELS)
+    items = [_item(one, position) for position, one in enumerate(given)]
+    return [(item.id, item.label) for item in items]
 
 
 def _item(given: Any, position: int) -> FeedbackItem:
@@ -64,5 +71,6 @@ def _item(given: Any, position: int) -> FeedbackItem:
     }.get(first["type"])
     if said is None:
         # A label may be of several types, and pydantic complains of each.
-        said = "must be a text, a number, true or false" if key == "label" else f"is refused: {first['msg']}"
+        label = "must be a text, a number, true or false, or a list of tags"
+        said = label if key == "label" else f"is refused: {first['msg']}"
     raise Problem("invalid-request", said, key[:80], position)

@@ -8,6 +8,7 @@ from tuneloop.serving.doors.openapi_tensors import INFER_REQUEST, INFER_RESPONSE
 from tuneloop.serving.doors.problems import MEDIA_TYPE, TITLES
 from tuneloop.serving.doors.schemas import Schemas
 from tuneloop.serving.versions.split import KEY_HEADER
+from tuneloop.serving.wishes import DURABLE_HEADER, SUBJECT_HEADER
 
 _REF = "#/components/schemas/{model}"
 
@@ -67,7 +68,7 @@ def make_document(name: str, version: str, schemas: Schemas) -> Document:
     }
     paths["/readyz"]["get"]["responses"]["503"] = {"description": "They are not.", "content": _TEXT}
     for path in ("/predict", f"/v2/models/{name}/infer", f"/v2/models/{name}/versions/{{version}}/infer"):
-        paths[path]["post"].setdefault("parameters", []).append(_KEY)
+        paths[path]["post"].setdefault("parameters", []).extend((_KEY, _DURABLE, _SUBJECT))
     return Document(
         openapi="3.1.0",
         info={"title": name, "version": version, "description": f"The model {name}, served by Tuneloop."},
@@ -83,6 +84,21 @@ _KEY = {
     "required": False,
     "schema": {"type": "string"},
     "description": "Requests with equal keys are answered by the same version while another one is tried.",
+}
+
+_DURABLE = {
+    "name": DURABLE_HEADER,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "enum": ["true", "false"]},
+    "description": "true: the answer comes once it is stored, and `stored` says whether it is.",
+}
+_SUBJECT = {
+    "name": SUBJECT_HEADER,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+    "description": "Whose data the rows are; what is stored of them is erased under this name.",
 }
 
 _PROBLEM: dict[str, Any] = {

@@ -50,6 +50,7 @@ INFER_RESPONSE: dict[str, Any] = {
         "id": {"type": "string"},
         "model_name": {"type": "string"},
         "model_version": {"type": "string"},
+        "parameters": _PARAMETERS,
         "outputs": {"type": "array", "items": _TENSOR},
     },
 }
@@ -100,4 +101,6 @@ def infer_example(columns: Sequence[Column], rows: Sequence[Row]) -> dict[str, A
 
 
 def _value(value: Any, column: Column) -> Any:
-    return value if column.kind == "number" else str(value)
+    if column.kind == "number":
+        return value
+    return " ".join(value) if isinstance(value, list) else str(value)

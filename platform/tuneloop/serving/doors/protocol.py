@@ -21,6 +21,7 @@ from tuneloop.serving.doors.refusals import count_refusal
 from tuneloop.serving.doors.tensors import write_tensor
 from tuneloop.serving.engine import Engine
 from tuneloop.serving.versions.split import key_of
+from tuneloop.serving.wishes import shown, wishes_of
 
 logger = logging.getLogger(__name__)
 
@@ -95,15 +96,17 @@ class ProtocolDoor:
         tensors = () if raw else answer_tensors(live.predictor.task.AnswerModel)
         # What is asked for is checked before anything is computed, counted or stored.
         wanted = request.wanted((*live.predictor.output_names, *(tensor.name for tensor in tensors)))
+        wishes = wishes_of(scope["headers"])
+        stored = False if wishes.durable else None
         if raw:
             version, outputs = await self._engine.infer(request.tensors)
         else:
             rows, engine = rows_of(request.tensors), self._engine
             if pinned:
-                answered = await engine.champion(rows, len(body))
+                answered = await engine.champion(rows, len(body), wishes)
             else:
-                answered = await engine.predict(rows, len(body), key_of(scope["headers"]))
-            version = answered.version
+                answered = await engine.predict(rows, len(body), key_of(scope["headers"]), wishes)
+            version, stored = answered.version, await engine.stored(answered, wishes)
             outputs = {**answered.outputs, **write_answers(tensors, answered.answers, answered.ids)}
         # A challenger that answers may lack an output of the champion.
         written = [write_tensor(n, outputs[n], binary=b) for n, b in wanted.items() if n in outputs]
@@ -111,6 +114,8 @@ class ProtocolDoor:
         answer: dict[str, Any] = {"model_name": self._engine.model, "model_version": version, "outputs": list(heads)}
         if request.id is not None:
             answer["id"] = request.id
+        if stored is not None:
+            answer["parameters"] = shown(stored)
         encoded = orjson.dumps(answer)
         if not any(wanted.values()):
             return 200, {"content-type": _JSON}, encoded

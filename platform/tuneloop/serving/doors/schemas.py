@@ -9,18 +9,43 @@ from typing import Annotated, Any
 import pydantic
 
 from tuneloop.api import Answer, Column, Row, Task
-from tuneloop.serving.doors.body import MOST_ROWS
+from tuneloop.serving.doors.body import MOST_LABELS, MOST_ROWS
+from tuneloop.serving.wishes import DURABLE_HEADER
 
 LONGEST_LABEL = 10_000
 """Characters of a label."""
 LARGEST = 3.4028234663852886e38
 """The greatest float32: model inputs are float32."""
 
+SHORT_SOUND = "UklGRigAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQQAAAABAAIA"
+"""Two samples as a WAV file, for the page: a golden example may be a megabyte."""
+
 _NUMBER = Annotated[float, pydantic.Field(ge=-LARGEST, le=LARGEST)]
 _TEXT = Annotated[str, pydantic.StringConstraints(pattern=r"^[^\x00]*$")]
 _WORDS = Annotated[str, pydantic.StringConstraints(pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
+
+
+class Samples(pydantic.BaseModel):
+    """A sound as numbers."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    array: list[Annotated[float, pydantic.Field(ge=-1, le=1)]] = pydantic.Field(
+        min_length=1, description="Samples of one channel, -1 to 1."
+    )
+    sampling_rate: int = pydantic.Field(ge=2_000, le=384_000, description="Samples a second.")
+
+
 _KINDS: dict[str, tuple[Any, str]] = {
     "text": (_WORDS, "A text that is not blank."),
+    "words": (
+        _WORDS | Annotated[list[_WORDS], pydantic.Field(min_length=1)],
+        "A text that is not blank, which is split into words; or a list of words.",
+    ),
+    "audio": (
+        Annotated[str, pydantic.StringConstraints(min_length=1)] | Samples,
+        "Base64 of a sound file (WAV; FLAC, OGG and MP3 where the server has soundfile); or samples with their rate.",
+    ),
     "number": (_NUMBER | None, "A finite number; null where it is missing."),
     "category": (
         _TEXT | bool | float | None,
@@ -31,7 +56,7 @@ _KINDS: dict[str, tuple[Any, str]] = {
 
 @dataclass(frozen=True)
 class Schemas:
-    """The models of requests and responses, and the columns and golden rows they were made from."""
+    """The models of requests and responses, the columns they were made from, and rows to show."""
 
     columns: Sequence[Column]
     rows: Sequence[Row]
@@ -47,9 +72,13 @@ class FeedbackItem(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
 
     id: str = pydantic.Field(description="The id under which the answer was given.", pattern=r"^[ -~]{1,100}$")
-    label: Annotated[str, pydantic.StringConstraints(max_length=LONGEST_LABEL)] | bool | int | float = pydantic.Field(
-        description="What the answer should have been."
-    )
+    label: (
+        Annotated[str, pydantic.StringConstraints(max_length=LONGEST_LABEL)]
+        | bool
+        | int
+        | float
+        | Annotated[list[Annotated[str, pydantic.StringConstraints(max_length=200)]], pydantic.Field(max_length=4000)]
+    ) = pydantic.Field(description="What the answer should have been; a list of tags where words have one each.")
 
 
 class FeedbackRequest(pydantic.BaseModel):
@@ -57,7 +86,7 @@ class FeedbackRequest(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid")
 
-    items: list[FeedbackItem] = pydantic.Field(min_length=1, max_length=MOST_ROWS)
+    items: list[FeedbackItem] = pydantic.Field(min_length=1, max_length=MOST_LABELS)
 
 
 class Refused(pydantic.BaseModel):
@@ -76,6 +105,7 @@ class FeedbackResponse(pydantic.BaseModel):
     orphaned: int = pydantic.Field(description="Labels kept until their prediction is stored.")
     changed: int = pydantic.Field(description="Labels that replaced another one.")
     unchanged: int = pydantic.Field(description="Labels that were known already.")
+    unsampled: int = pydantic.Field(description="Labels not kept, as their predictions are left out of the store.")
     refused: list[Refused] = pydantic.Field(description="Labels that cannot be answers of this model.")
 
 
@@ -105,7 +135,9 @@ def make_schemas(
         __base__=task.AnswerModel,
         id=(str, pydantic.Field(description="Send the label back to POST /feedback under this id.")),
     )
-    example_rows: Any = [dict(one) for one in rows[:2]]
+    sounds = {column.name: SHORT_SOUND for column in columns if column.kind == "audio"}
+    shown = [{**one, **sounds} for one in rows]
+    example_rows: Any = shown[:2]
     example_answers: Any = [{"id": f"{i:024x}", **one} for i, one in enumerate(answers[:2])]
     request = pydantic.create_model(
         "PredictRequest",
@@ -122,5 +154,11 @@ def make_schemas(
         model=(str, ...),
         version=(str, ...),
         predictions=(list[prediction], ...),
+        stored=(
+            bool,
+            pydantic.Field(
+                False, description=f"Whether the predictions are stored; only where {DURABLE_HEADER} asked for it."
+            ),
+        ),
     )
-    return Schemas(columns, rows, request, response, FeedbackRequest, FeedbackResponse)
+    return Schemas(columns, shown, request, response, FeedbackRequest, FeedbackResponse)

@@ -30,10 +30,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A window ready for the model: positions of the rows taken, their encoding, and the refused ones by position."""
+    """A window ready for the model: the rows taken, with their positions and encoding; the refused ones by position."""
 
     window: Window
     positions: list[int]
+    rows: list[Row]
     encoded: list[Encoded]
     refused: dict[int, Refusal]
 
@@ -57,7 +58,7 @@ class Scorer:
         positions = [i for i, row in enumerate(window.rows) if row is not None]
         rows = [row for row in window.rows if row is not None]
         try:
-            return Prepared(window, positions, self._encode(rows), refused)
+            return Prepared(window, positions, *self._encode(rows), refused)
         except RequestError:
             taken = []
             for position, row in zip(positions, rows, strict=True):
@@ -68,7 +69,7 @@ class Scorer:
                 else:
                     taken.append(position)
             kept = [one for i in taken if (one := window.rows[i]) is not None]
-            return Prepared(window, taken, self._encode(kept), refused)
+            return Prepared(window, taken, *self._encode(kept), refused)
 
     def answer(self, prepared: Prepared) -> tuple[list[Answer | None], dict[int, Refusal]]:
         """An answer for each record of the window, None for the refused ones, and why they were refused."""
@@ -82,15 +83,18 @@ class Scorer:
             if failed:
                 outputs = {name: array[taken] for name, array in outputs.items()}
             if taken:
-                for row, answer in zip(taken, self._predictor.task.answers(outputs), strict=True):
+                rows = [prepared.rows[row] for row in taken]
+                for row, answer in zip(taken, self._predictor.task.answers_to(rows, outputs), strict=True):
                     answers[positions[row]] = answer
         return answers, refused
 
-    def _encode(self, rows: Sequence[Row]) -> list[Encoded]:
+    def _encode(self, rows: Sequence[Row]) -> tuple[list[Row], list[Encoded]]:
+        """The rows checked, and encoded."""
         if not rows:
-            return []
+            return [], []
         preprocessor = self._predictor.preprocessor
-        return preprocessor.encode(preprocessor.check(rows))
+        checked = preprocessor.check(rows)
+        return checked, preprocessor.encode(checked)
 
     def _outputs(self, prepared: Prepared) -> tuple[Arrays, dict[int, Refusal]]:
         calls = [

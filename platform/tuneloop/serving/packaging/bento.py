@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from tuneloop.api import ServingError
@@ -56,6 +57,7 @@ def build_bento(
     device: BuildDevice = "cpu",
     signer: Signer | None = None,
     hashes: bool = False,
+    extras: Collection[str] = (),
 ) -> str:
     """Package an artifact. An older Bento of the same version is replaced.
 
@@ -66,6 +68,7 @@ def build_bento(
         device: Which ONNX Runtime its requirements name.
         signer: Signs it; None: it is not signed.
         hashes: Whether its requirements carry hashes; pip is asked for them, and asks its index.
+        extras: What its server needs beyond the model, of `lock.EXTRAS`: `s3` for a channel in an object store.
 
     Returns:
         The tag, such as `desk:3`.
@@ -85,7 +88,13 @@ def build_bento(
         tempfile.TemporaryDirectory(prefix="tuneloop-bento-") as build,
         tempfile.TemporaryDirectory(prefix=".building-", dir=home) as aside,
     ):
-        locked = _fill(Path(build), artifact, version, device, signed=signer is not None, hashes=hashes)
+        # Who signs wants to verify, and the server needs a library for that.
+        wanted = {*extras, "sign"} if signer is not None else set(extras)
+        sounds = any(column.kind == "audio" for column in artifact.manifest.signature.columns)
+        if sounds and importlib.util.find_spec("soundfile") is not None:
+            # Without it a server reads WAV alone.
+            wanted.add("audio")
+        locked = _fill(Path(build), artifact, version, device, extras=wanted, hashes=hashes)
         _run_bentoml(Path(build), version, Path(aside))
         built = bento_folder(Path(aside), tag)
         if not (built / "bento.yaml").is_file():
@@ -114,12 +123,13 @@ def bento_folder(home: Path, tag: str) -> Path:
     return home / "bentos" / name / version
 
 
-def _fill(folder: Path, artifact: Artifact, version: str, device: BuildDevice, *, signed: bool, hashes: bool) -> str:
+def _fill(
+    folder: Path, artifact: Artifact, version: str, device: BuildDevice, *, extras: Collection[str], hashes: bool
+) -> str:
     """Write the build folder; gives the requirements, with hashes where they were asked for."""
     shutil.copytree(artifact.folder, folder / "artifact", ignore=_leave_out(artifact.folder))
     (folder / "service.py").write_text(_SERVICE.format(version=version, device=device), encoding="utf-8")
-    # Who signs wants to verify, and the server needs a library for that.
-    lock = make_lock(artifact, device, also=("cryptography",) if signed else ())
+    lock = make_lock(artifact, device, extras)
     if hashes:
         lock = with_hashes(lock)
     wheels = {one.name: repack(one, folder / "wheels") for one in lock.carried}

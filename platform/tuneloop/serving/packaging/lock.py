@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -23,6 +23,9 @@ BuildDevice = Literal["cpu", "gpu"]
 
 RUNTIMES: Mapping[BuildDevice, str] = {"cpu": "onnxruntime", "gpu": "onnxruntime-gpu"}
 """Device to the distribution of ONNX Runtime for it: they share one folder, so there is exactly one."""
+
+EXTRAS = ("audio", "postgres", "s3", "sign")
+"""Extras of tuneloop that a server may need beside `serve` and its runtime."""
 
 _PIP_SECONDS = 600
 
@@ -67,18 +70,21 @@ class Lock:
         return [*lines, *(f"{path} --hash=sha256:{found}" if hashed else path for path, found in wheels.items())]
 
 
-def make_lock(artifact: Artifact, device: BuildDevice = "cpu", also: Sequence[str] = ()) -> Lock:
+def make_lock(artifact: Artifact, device: BuildDevice = "cpu", extras: Collection[str] = ()) -> Lock:
     """What serving an artifact needs.
 
     Args:
         artifact: Names the plugins that its server loads.
         device: Which ONNX Runtime is needed.
-        also: Further distributions that the server needs.
+        extras: Those of `EXTRAS` whose libraries the server needs too.
 
     Raises:
-        ServingError: Something that is needed is not installed.
+        ServingError: Something that is needed is not installed, or there is no such extra.
     """
-    roots: dict[str, set[str]] = {"tuneloop": {"serve", _installed_runtime()}, **{name: set() for name in also}}
+    unknown = sorted(set(extras) - set(EXTRAS))
+    if unknown:
+        raise ServingError(f"a server has no use for {', '.join(map(repr, unknown))}; known: {', '.join(EXTRAS)}")
+    roots: dict[str, set[str]] = {"tuneloop": {"serve", _installed_runtime(), *extras}}
     roots |= {
         use.distribution: set() for use in artifact.manifest.plugins if use.serving and use.distribution != "tuneloop"
     }

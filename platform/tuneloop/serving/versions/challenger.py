@@ -25,6 +25,7 @@ from tuneloop.serving.loader import Loaded
 from tuneloop.serving.versions.channel import ChallengerEntry
 from tuneloop.serving.versions.split import Split
 from tuneloop.serving.watch import VersionWatch
+from tuneloop.serving.wishes import Wishes
 
 logger = logging.getLogger(__name__)
 
@@ -88,15 +89,15 @@ class Challenger:
         """Whether it is still asked; not after too many failures."""
         return self._failures < MOST_FAILURES
 
-    async def predict(self, rows: Sequence[Row], size: int, key: str | None) -> Answered:
+    async def predict(self, rows: Sequence[Row], size: int, key: str | None, wishes: Wishes) -> Answered:
         """Answer a request: by this version if it is a canary and it is its turn, else by the champion."""
         self._arrived = time.perf_counter()
         turn = self.asked and self._split.takes(rows, key)
         if not turn:
-            return await self._engine.champion(rows, size)
+            return await self._engine.champion(rows, size, wishes)
         if self.entry.mode == "canary":
-            return await self._canary(rows, size)
-        answered = await self._engine.champion(rows, size)
+            return await self._canary(rows, size, wishes)
+        answered = await self._engine.champion(rows, size, wishes)
         self._show(rows, size, answered)
         return answered
 
@@ -110,14 +111,14 @@ class Challenger:
                 self._count(shown.champion, DROPPED, len(shown.rows))
         await self.live.retire()
 
-    async def _canary(self, rows: Sequence[Row], size: int) -> Answered:
+    async def _canary(self, rows: Sequence[Row], size: int, wishes: Wishes) -> Answered:
         seconds = self._engine.limits.deadline_seconds * CANARY_DEADLINE_SHARE
         try:
             async with asyncio.timeout(seconds):
-                answered = await self._engine.answer(self.live, rows, size, seconds)
+                answered = await self._engine.answer(self.live, rows, size, seconds, wishes)
         except Exception as error:
             # A request that the champion refuses too raises here, and is no failure of this version.
-            by_champion = await self._engine.champion(rows, size)
+            by_champion = await self._engine.champion(rows, size, wishes)
             self._failed(error)
             return by_champion
         self._failures = 0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 
 import httpx
+import psutil
 import pytest
 from tests.unit.serving.change.conftest import MODEL, Load, Stage, until
 
@@ -60,6 +62,20 @@ def test_a_killed_worker_takes_only_its_own_requests_with_it(serve: Serve) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's word that a parent died is Linux's")
+def test_workers_end_when_their_supervisor_is_killed(serve: Serve) -> None:
+    stage = serve(workers=2)
+    stage.until(stage.whole)
+    workers = stage.processes()
+    assert len(workers) == 2
+    os.kill(stage.server.pid, signal.SIGKILL)
+    stage.server.wait()
+    until(lambda: not any(psutil.pid_exists(worker) for worker in workers))
+    # The port is free for the next server.
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{stage.server.url}/livez")
+
+
 def test_servers_that_are_restarted_behind_a_balancer_lose_no_request(serve: Serve) -> None:
     stages = [serve(drain=3), serve(drain=3)]
     healthy: set[str] = {stage.server.url for stage in stages}

@@ -53,8 +53,10 @@ def test_the_device_chooses_one_onnxruntime(artifacts: Callable[..., Artifact]) 
 
 
 def test_what_is_asked_for_besides_comes_with_what_it_needs(artifacts: Callable[..., Artifact]) -> None:
-    names = {pin.name for pin in make_lock(artifacts(1), also=("cryptography",)).pins}
-    assert {"cryptography", "cffi"} <= names
+    names = {pin.name for pin in make_lock(artifacts(1), extras=("postgres", "s3", "sign")).pins}
+    assert {"aiobotocore", "cffi", "cryptography", "psycopg", "psycopg-binary", "s3fs"} <= names
+    with pytest.raises(ServingError, match="no use for 'train'; known: audio, postgres, s3, sign"):
+        make_lock(artifacts(1), extras=("train",))
 
 
 def test_hashes_are_those_of_the_files_pip_would_install(index: Path) -> None:

@@ -18,6 +18,7 @@ from tuneloop.monitoring.store import PredictionStore
 from tuneloop.serving.engine import Engine
 from tuneloop.serving.limits import Limits
 from tuneloop.serving.loader import load_version
+from tuneloop.serving.storing import StoreSettings
 from tuneloop.serving.versions import challenger as module
 from tuneloop.serving.versions.channel import ChallengerEntry, Channel, ChannelEntry, write_channel
 from tuneloop.serving.versions.split import Split
@@ -39,7 +40,7 @@ class Stage:
         self.model, self.url = model, str(folder / "channel.json")
         self.artifacts = {"1": artifacts(1, model=model), "2": artifacts(2, model=model)}
         self.store_url = f"sqlite:///{folder}/predictions.db" if store else None
-        self.engine = Engine(model, threads=2, store_url=self.store_url, limits=Limits(deadline_seconds=3))
+        self.engine = Engine(model, threads=2, store=StoreSettings(self.store_url), limits=Limits(deadline_seconds=3))
         self.watcher = ChannelWatcher(self.url, self.engine, folder / "cache", interval=0.01)
 
     def entry(self, version: str) -> dict[str, str]:
