@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
 
-.PHONY: demo test test-slow lint format bench-serving bench-drift clean
+.PHONY: demo test test-slow lint format bench-serving bench-drift bench-gate bench-scale clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/tuneloop demo $(ARGS)
@@ -17,7 +17,7 @@ test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 test-slow: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m slow -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -32,6 +32,14 @@ bench-serving: $(VENV)/.installed-bench
 # False alarms, power and delay of drift alerts. TUNELOOP_BENCH_EVIDENTLY=PYTHON, an environment with Evidently, checks it too.
 bench-drift: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.drift $(ARGS)
+
+# How often equal, better and worse challengers pass the gate, in one attempt and in twenty.
+bench-gate: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.gate $(ARGS)
+
+# What a request, a stored answer, a series and a replica cost here, and what a load needs; see deploy/SCALE.md.
+bench-scale: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.scale $(ARGS)
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

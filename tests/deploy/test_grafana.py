@@ -10,7 +10,8 @@ from tests.deploy.composition import DEPLOY
 from tuneloop.cli.dashboards import dashboards
 
 ARGUMENTS = (
-    "--any-project --mounted /etc/tuneloop/grafana --prometheus http://prometheus:9090 --mlflow http://127.0.0.1:5000"
+    "--any-project --kubernetes --mounted /etc/tuneloop/grafana "
+    "--prometheus http://prometheus:9090 --mlflow http://127.0.0.1:5000"
 )
 """With `--output deploy/grafana` this writes the folder anew."""
 
