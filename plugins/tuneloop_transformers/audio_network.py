@@ -11,29 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from tuneloop.api import PluginError
-from tuneloop_transformers.network import fresh_rows, layer_groups
+from tuneloop_transformers.headed import Headed
+from tuneloop_transformers.network import layer_groups
 
 
-class AudioClassifier(nn.Module):
+class AudioClassifier(Headed):
     """Log-mel spectrograms to logits and a pooled embedding; see `tuneloop.api.TorchModel`."""
 
     pooling = "frames"
 
     def __init__(self, backbone: Any, outputs: int, dropout: float) -> None:
-        super().__init__()
-        self.backbone = backbone
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(backbone.config.d_model, outputs))
-        weight, bias = fresh_rows(outputs, backbone.config.d_model)
-        with torch.no_grad():
-            self.linear.weight.copy_(weight)
-            self.linear.bias.copy_(bias)
-
-    @property
-    def linear(self) -> nn.Linear:
-        """The layer whose rows belong to the outputs."""
-        layer = self.head[1]
-        assert isinstance(layer, nn.Linear)
-        return layer
+        super().__init__(backbone, backbone.config.d_model, outputs, dropout)
 
     def features(self, **inputs: Tensor) -> Tensor:
         """The mean over the places where there is sound, `float32 [batch, hidden]`; silence behind it never counts."""

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from tuneloop_transformers.headed import Headed
 from tuneloop_transformers.options import Pooling
 
 
-class PooledClassifier(nn.Module):
+class PooledClassifier(Headed):
     """Token ids to logits and a pooled embedding; see `tuneloop.api.TorchModel`."""
 
     def __init__(self, backbone: Any, outputs: int, pooling: Pooling, dropout: float) -> None:
-        super().__init__()
         drop_unused(backbone)
-        self.backbone = backbone
+        super().__init__(backbone, backbone.config.hidden_size, outputs, dropout)
         self.pooling = pooling
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(backbone.config.hidden_size, outputs))
-        weight, bias = fresh_rows(outputs, backbone.config.hidden_size)
-        with torch.no_grad():
-            self.linear.weight.copy_(weight)
-            self.linear.bias.copy_(bias)
-
-    @property
-    def linear(self) -> nn.Linear:
-        """The layer whose rows belong to the outputs."""
-        layer = self.head[1]
-        assert isinstance(layer, nn.Linear)
-        return layer
 
     def features(self, **inputs: Tensor) -> Tensor:
         """The pooled backbone output `float32 [batch, hidden]`; padding never counts."""
@@ -60,22 +47,6 @@ def drop_unused(backbone: Any) -> None:
     optional = "add_pooling_layer" in inspect.signature(type(backbone).__init__).parameters
     if optional and getattr(backbone, "pooler", None) is not None:
         backbone.pooler = None
-
-
-def fresh_rows(count: int, width: int) -> tuple[Tensor, Tensor]:
-    """Small weights `[count, width]` and zero biases `[count]` for new outputs; equal on every call."""
-    generator = torch.Generator().manual_seed(count * 1_000_003 + width)
-    return torch.randn(count, width, generator=generator) * 0.02, torch.zeros(count)
-
-
-def match_rows(saved: Sequence[str], wanted: Sequence[str], weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows for `wanted` outputs: those of `saved` ones kept by name, the others fresh."""
-    new_weight, new_bias = fresh_rows(len(wanted), weight.shape[1])
-    positions = {name: row for row, name in enumerate(saved)}
-    for row, name in enumerate(wanted):
-        if name in positions:
-            new_weight[row], new_bias[row] = weight[positions[name]], bias[positions[name]]
-    return new_weight, new_bias
 
 
 def layer_groups(model: nn.Module) -> list[list[str]]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pydantic
 
 from tuneloop.api import ArtifactError
-from tuneloop_transformers.network import match_rows
+from tuneloop_transformers.headed import match_rows
 from tuneloop_transformers.options import Pooling
 
 _CONFIG, _WEIGHTS, _OUTPUTS = "config.json", "model.safetensors", "outputs.json"

@@ -4,37 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tuneloop.api import ABSENT
-from tuneloop_transformers.network import drop_unused, fresh_rows, layer_groups
+from tuneloop_transformers.headed import Headed
+from tuneloop_transformers.network import drop_unused, layer_groups
 
 FIRST = "first"
 """The input of preprocessor `words` that is 1 at the first token of each word."""
 
 
-class TokenClassifier(nn.Module):
+class TokenClassifier(Headed):
     """Token ids in windows to logits a word and a pooled embedding; see `tuneloop.api.TorchModel`."""
 
     pooling = "words"
 
     def __init__(self, backbone: Any, outputs: int, dropout: float) -> None:
-        super().__init__()
         drop_unused(backbone)
-        self.backbone = backbone
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(backbone.config.hidden_size, outputs))
-        weight, bias = fresh_rows(outputs, backbone.config.hidden_size)
-        with torch.no_grad():
-            self.linear.weight.copy_(weight)
-            self.linear.bias.copy_(bias)
-
-    @property
-    def linear(self) -> nn.Linear:
-        """The layer whose rows belong to the outputs."""
-        layer = self.head[1]
-        assert isinstance(layer, nn.Linear)
-        return layer
+        super().__init__(backbone, backbone.config.hidden_size, outputs, dropout)
 
     def features(self, **inputs: Tensor) -> Tensor:
         """Vectors `float32 [batch, places, hidden]`; those that are no word's first token are `ABSENT`."""

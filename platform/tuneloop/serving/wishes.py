@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ LONGEST_SUBJECT = 200
 
 _DURABLE, _SUBJECT = DURABLE_HEADER.encode(), SUBJECT_HEADER.encode()
 _NAMES = (_DURABLE, _SUBJECT)
+_SUBJECT_FORM = re.compile(rb"[!-~]{1,%d}" % LONGEST_SUBJECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,10 @@ def wishes_of(headers: Iterable[tuple[bytes, bytes]]) -> Wishes:
 
 
 def _subject(value: bytes) -> str:
-    text = value.strip().decode("latin-1")
-    if not (0 < len(text) <= LONGEST_SUBJECT and text.isascii() and text.isprintable()):
-        raise RequestError(f"is a text of 1 to {LONGEST_SUBJECT} printable ASCII characters", field=SUBJECT_HEADER)
-    return text
+    if not _SUBJECT_FORM.fullmatch(value):
+        said = f"is a text of 1 to {LONGEST_SUBJECT} visible ASCII characters without spaces"
+        raise RequestError(said, field=SUBJECT_HEADER)
+    return value.decode("ascii")
 
 
 def shown(stored: bool | None) -> dict[str, Any]:

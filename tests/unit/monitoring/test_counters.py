@@ -39,8 +39,8 @@ def total(model: str, signal: str) -> float:
 
 def test_every_value_is_counted_once_by_many_threads(make_batch: Any) -> None:
     reference = build_reference(SIGNALS, [make_batch(ROWS)], errors=[0, 1])
-    counters = SignalCounters(reference, SIGNALS, metrics(), "threads", "1", most_rows=64)
-    assert sample("tuneloop_signal_observations_total", "threads", signal="column:age", bin="high") == 0
+    counters = SignalCounters(reference, SIGNALS, metrics(), "by-threads", "1", most_rows=64)
+    assert sample("tuneloop_signal_observations_total", "by-threads", signal="column:age", bin="high") == 0
     batches = [make_batch([{"age": 1000.0, "city": None}] * size) for size in range(1, 8)]
 
     def work() -> None:
@@ -55,9 +55,9 @@ def test_every_value_is_counted_once_by_many_threads(make_batch: Any) -> None:
     for thread in threads:
         thread.join()
     expected = 4 * 20 * sum(range(1, 8))
-    assert {total("threads", signal.label) for signal in SIGNALS} == {expected}
-    assert sample("tuneloop_signal_observations_total", "threads", signal="column:age", bin="high") == expected
-    assert sample("tuneloop_signal_observations_total", "threads", signal="column:city", bin="missing") == expected
+    assert {total("by-threads", signal.label) for signal in SIGNALS} == {expected}
+    assert sample("tuneloop_signal_observations_total", "by-threads", signal="column:age", bin="high") == expected
+    assert sample("tuneloop_signal_observations_total", "by-threads", signal="column:city", bin="missing") == expected
 
 
 def test_merging_changes_no_value(make_batch: Any) -> None:

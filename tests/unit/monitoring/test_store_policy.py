@@ -24,7 +24,9 @@ from tuneloop.monitoring.store_policy import (
 KEY = b"0123456789abcdef"
 ROW = {"name": "Anna", "age": 30.0, "job": None}
 texts = st.text(max_size=20)
-values = st.none() | st.booleans() | st.floats(allow_nan=False) | texts | st.lists(texts, max_size=3)
+values = (
+    st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | texts | st.lists(texts, max_size=3)
+)
 
 
 def test_everything_is_kept_where_nothing_is_said() -> None:

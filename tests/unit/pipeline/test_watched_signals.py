@@ -19,11 +19,16 @@ def test_only_signals_that_are_watched_have_a_reference(tmp_path, write_project)
     folder = write_project(tmp_path / "income", epochs=1, wanted=0.1)
     file, plugins = folder / "tuneloop.yaml", default_manager()
     text = file.read_text()
-    file.write_text(f"{text}monitor: {{signals: [column-number, answer, embeding], exclude: ['column:age']}}\n")
+    [before] = [line for line in text.splitlines() if line.startswith("monitor:")]
+
+    def watch(signals: str) -> None:
+        file.write_text(text.replace(before, f"monitor: {{signals: [{signals}], exclude: ['column:age']}}"))
+
+    watch("column-number, answer, embeding")
     seen = []
     with pytest.raises(ConfigError, match="no signal 'embeding' to watch"):
         run_pipeline(load_project(folder, plugins), plugins, listen=seen.append)
-    file.write_text(f"{text}monitor: {{signals: [column-number, answer], exclude: ['column:age']}}\n")
+    watch("column-number, answer")
     project = load_project(folder, plugins)
     result = run_pipeline(project, plugins, listen=seen.append)
     assert result.state == "passed"

@@ -124,7 +124,7 @@ def label_requests() -> Iterator[tuple[bytes, dict[str, str], int, str]]:
     for body in (b"{}", b'{"items": 1}', b'{"items": []}', b"[]", b"null"):
         yield body, JSON, 422, "invalid-request"
     yield b'{"items": [{"id": "x", "label": 1e999}]}', JSON, 400, "malformed-json"
-    many = [{"id": "x", "label": "low"}] * 1025
+    many = [{"id": "x", "label": "low"}] * 10_001
     yield json.dumps({"items": many}).encode(), JSON, 413, "too-many-rows"
 
 
