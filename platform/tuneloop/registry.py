@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from urllib.parse import unquote, urlparse
 
 from tuneloop.api import ArtifactError, MissingExtraError, RegistryError
 from tuneloop.artifact import MANIFEST, Artifact
+from tuneloop.tracking import open_client, quiet
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -362,11 +361,11 @@ class Registry:
 
     @contextmanager
     def _client(self) -> Iterator[MlflowClient]:
-        with _quiet():
+        with quiet():
             try:
                 if self._opened is None:
                     self._state.mkdir(parents=True, exist_ok=True)
-                    self._opened = _open(self.uri)
+                    self._opened = open_client(self.uri)
                 yield self._opened
             except (RegistryError, MissingExtraError, ArtifactError):
                 raise
@@ -379,34 +378,6 @@ class Registry:
 
 def _attempt_tag(champion: str) -> str:
     return f"{_ATTEMPT}{champion[:16]}"
-
-
-def quiet_environment() -> dict[str, str]:
-    """What keeps MLflow from filling the terminal."""
-    return {
-        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        "MLFLOW_LOGGING_LEVEL": "WARNING",
-    }
-
-
-def _open(uri: str) -> MlflowClient:
-    for name, value in quiet_environment().items():
-        os.environ.setdefault(name, value)
-    try:
-        from mlflow import MlflowClient
-    except ImportError as error:
-        raise MissingExtraError("the registry", "mlflow", "train") from error
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """MLflow uses deprecated parts of its own libraries; that is no news for a user."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _local(source: str) -> Path | None:

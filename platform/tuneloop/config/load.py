@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tuneloop.api import ConfigError
 from tuneloop.config.document import MAX_BYTES, Document, read_document
+from tuneloop.config.live_shape import RolloutShape, StoreShape
 from tuneloop.config.problems import KeyPath, Problem, dotted, quoted
 from tuneloop.config.project import (
     Canary,
@@ -29,7 +30,7 @@ from tuneloop.config.project import (
     Tune,
 )
 from tuneloop.config.resolve import Resolver
-from tuneloop.config.shape import ChampionShape, ProjectShape, RolloutShape, StoreShape
+from tuneloop.config.shape import ChampionShape, ProjectShape
 from tuneloop.monitoring.store_policy import StorePolicy
 from tuneloop.plugins import PluginManager
 
