@@ -75,7 +75,7 @@ class Postgres:
                 stderr=output,
                 **_as_nobody(),
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while b"ready to accept connections" not in log.read_bytes():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"PostgreSQL does not start: {log.read_text()[-500:]}")
@@ -112,7 +112,7 @@ class Postgres:
     def _call(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(self._programs / program), *arguments]
         return subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, check=False, timeout=120, **_as_nobody()
+            command, cwd=self.folder, capture_output=True, text=True, check=False, timeout=900, **_as_nobody()
         )
 
 

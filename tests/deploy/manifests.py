@@ -54,7 +54,7 @@ def environment(container: dict[str, Any]) -> dict[str, str]:
 def pip(*arguments: str) -> None:
     """Run pip; the test is skipped where its index cannot be reached."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
     if done.returncode:
         pytest.skip(f"pip cannot bring the tools: {done.stderr.strip()[-300:]}")
 

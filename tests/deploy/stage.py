@@ -83,7 +83,7 @@ class Stage:
         subprocess.run([*to, f"--dbname={environment['POSTGRES_DB']}", f"--file={script}"], check=True, env=asked)
         return "started"
 
-    def wait(self, name: str, seconds: float = 180.0) -> str:
+    def wait(self, name: str, seconds: float = 300) -> str:
         """Until the health check of the service says yes; `ended STATUS` where it ended before."""
         test = self.services[name]["healthcheck"]["test"][1:]
         deadline = time.monotonic() + seconds
@@ -106,7 +106,7 @@ class Stage:
         content = None if body is None else json.dumps(body).encode()
         try:
             with urllib.request.urlopen(
-                urllib.request.Request(url, content, headers, method=method), timeout=60
+                urllib.request.Request(url, content, headers, method=method), timeout=120
             ) as got:
                 return [got.status, got.read().decode()]
         except urllib.error.HTTPError as error:

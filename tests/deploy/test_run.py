@@ -57,7 +57,7 @@ class Machine:
         assert status == 200, text
         return json.loads(text)
 
-    def until(self, condition: Callable[[], Any], seconds: float = 120) -> None:
+    def until(self, condition: Callable[[], Any], seconds: float = 300) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline

@@ -42,7 +42,7 @@ pytest.importorskip("dbos")
 pytest.importorskip("torch")
 pytestmark = pytest.mark.slow
 
-DEADLINE = 240.0
+DEADLINE = 300.0
 HERE = "http://127.0.0.1"
 FLIP = {"high": "low", "low": "high"}
 PROJECT = """\
@@ -199,7 +199,7 @@ class World:
 
     def counted(self) -> Counter[str]:
         """Alerts by decision, from the loop's metrics."""
-        with urllib.request.urlopen(f"{self.address}/metrics", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self.address}/metrics", timeout=120) as answer:
             lines = answer.read().decode().splitlines()
         found: Counter[str] = Counter()
         for line in lines:

@@ -43,7 +43,7 @@ pytestmark = [
 
 HOSTILE = """<img src=x onerror=alert(1)><script>alert(2)</script> "'&"""
 LONG = "a_column_with_a_name_that_never_seems_to_end_" * 4
-SECONDS = 180.0
+SECONDS = 300.0
 """Patience on a slow machine; a retraining takes about 20."""
 YAML = """\
 name: incomes

@@ -39,7 +39,7 @@ DRIVER = Path(__file__).parents[1] / "unit" / "loop" / "driver.py"
 PREDICTIONS, LABELS, ROWS, CLIENTS = 100_000, 60_000, 100, 6
 CORRECTED = 0.1
 """Share of the requests with labels that are sent again with others."""
-PATIENCE = 240.0
+PATIENCE = 300.0
 SEED = int(os.environ.get("TUNELOOP_TEST_SEED") or random.SystemRandom().randrange(2**32))
 
 
@@ -74,7 +74,7 @@ class Client:
         self._waiting: list[list[str]] = []
 
     def run(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=20) as http:
+        with httpx.Client(base_url=self._url, timeout=120) as http:
             while (self._to_ask > 0 or self._waiting) and not self._log.over.is_set():
                 if self._to_ask > 0 and self._random.random() < 0.6:
                     self._ask(http)
@@ -173,7 +173,7 @@ class World:
             self._alert()
 
     def loop_status(self) -> dict[str, Any]:
-        with urllib.request.urlopen(f"{self._loop_address}/status", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self._loop_address}/status", timeout=120) as answer:
             found: dict[str, Any] = json.load(answer)
         return found
 
@@ -192,7 +192,7 @@ class World:
             workers=2,
             store_url=self.store_url,
         )
-        server.wait_ready(120)
+        server.wait_ready(300)
         return server
 
     def _listen(self) -> subprocess.Popen[str]:
@@ -238,7 +238,7 @@ def _reported(world: World) -> dict[str, Any]:
     """What `tuneloop accuracy` says, from the store alone."""
     command = [sys.executable, "-m", "tuneloop.cli.main", "accuracy", "--json"]
     where = ["--artifact", str(world.folder / "artifact"), "--store-url", world.store_url]
-    done = subprocess.run([*command, *where], capture_output=True, text=True, check=True, timeout=300)
+    done = subprocess.run([*command, *where], capture_output=True, text=True, check=True, timeout=900)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

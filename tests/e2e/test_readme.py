@@ -25,7 +25,7 @@ def test_the_commands_work_one_after_another(tmp_path: Path) -> None:
     script = script.replace("3000", str(free_port()))
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=540, check=False
+        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "tuneloop_predictions_total" in done.stdout

@@ -48,7 +48,7 @@ BEFORE, AFTER = 12.0, 10.0
 TOLERANCE = 0.05
 LAST = 3.0
 """Seconds until what was answered last has been flushed, scraped and evaluated, each once a second."""
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 def helpers() -> Any:
@@ -84,7 +84,7 @@ class Replica:
 
     def work(self, make: Callable[[int], list[dict[str, Any]]], seed: int, stopping: threading.Event) -> None:
         """Ask until it is enough; a request without an answer counts as not sent."""
-        with httpx.Client(timeout=30) as client:
+        with httpx.Client(timeout=120) as client:
             while not stopping.wait(PAUSE):
                 seed += 1
                 rows = make(seed)

@@ -79,7 +79,7 @@ def server(project: Project, result: RunResult) -> Iterator[ServerProcess]:
 
 def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
     request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as response:
+    with urllib.request.urlopen(request, timeout=120) as response:
         answer: dict[str, Any] = json.load(response)
     return answer
 
@@ -151,9 +151,9 @@ def _counted(server: ServerProcess, wanted: tuple[str, ...]) -> bool:
     """Wait until each of these series has counted something; counters are flushed every second."""
     import time
 
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
-        with urllib.request.urlopen(f"{server.url}/metrics", timeout=10) as response:
+        with urllib.request.urlopen(f"{server.url}/metrics", timeout=120) as response:
             page = response.read().decode()
         lines = [line for line in page.splitlines() if line.startswith("tuneloop_signal_observations_total")]
         if all(any(part in line and not line.endswith(" 0.0") for line in lines) for part in wanted):

@@ -38,17 +38,17 @@ class Server:
         """Its answers."""
         body = json.dumps({"rows": list(rows)}).encode()
         request = urllib.request.Request(f"{self.url}/predict", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             found: list[dict[str, Any]] = json.load(answer)["predictions"]
         return found
 
     def metrics(self) -> str:
         """What Prometheus reads."""
-        with urllib.request.urlopen(f"{self.url}/metrics", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=120) as answer:
             return str(answer.read().decode())
 
     @staticmethod
-    def wait_for(holds: Callable[[], bool], timeout: float = 30) -> None:
+    def wait_for(holds: Callable[[], bool], timeout: float = 300) -> None:
         """Return once it holds."""
         deadline = time.monotonic() + timeout
         while not holds():
@@ -73,7 +73,7 @@ class Stranger:
         return {**kept, **own, "NO_PROXY": "127.0.0.1"}
 
     def python(
-        self, *arguments: str, cwd: Path | None = None, timeout: float = 300, **variables: str
+        self, *arguments: str, cwd: Path | None = None, timeout: float = 900, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run its interpreter to the end."""
         return subprocess.run(
@@ -100,7 +100,7 @@ class Stranger:
                 command, env=self.environment, cwd=folder, stdout=output, stderr=subprocess.STDOUT
             )
         try:
-            deadline = time.monotonic() + 90
+            deadline = time.monotonic() + 300
             while "answers at" not in log.read_text():
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
@@ -128,7 +128,7 @@ def pip(*arguments: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, f"pip {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
 

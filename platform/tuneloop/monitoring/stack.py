@@ -180,7 +180,7 @@ class Stack:
             self.stop()
             raise ServingError(f"the monitoring programs cannot be started: {error}") from error
 
-    def wait_ready(self, timeout: float = 30.0) -> None:
+    def wait_ready(self, timeout: float = 120.0) -> None:
         """Wait until both answer.
 
         Raises:

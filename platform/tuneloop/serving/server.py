@@ -47,7 +47,7 @@ class ServerProcess:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def wait_ready(self, timeout: float = 60.0) -> None:
+    def wait_ready(self, timeout: float = 180.0) -> None:
         """Return once the golden examples were answered and requests are taken.
 
         Args:

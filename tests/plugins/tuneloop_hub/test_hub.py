@@ -89,5 +89,5 @@ except DataError as error:
     # The setting is read when the library is imported. Without it the library would try again and again.
     environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PATH": ""}
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=900)
     assert "data set 'nobody/nothing', part 'train' cannot be read" in done.stdout, done.stderr

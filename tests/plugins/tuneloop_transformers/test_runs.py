@@ -83,8 +83,8 @@ def served(project, result, folder):
     server = start_server(
         str(bento), home=folder / "home", log=folder / "server.txt", port=free_port(), store_url=store
     )
-    with server, httpx.Client(base_url=server.url, timeout=60) as client:
-        server.wait_ready(180)
+    with server, httpx.Client(base_url=server.url, timeout=120) as client:
+        server.wait_ready(300)
         yield client
 
 

@@ -17,7 +17,7 @@ def test_two_subjects_are_measured_and_reported(tmp_path: Path) -> None:
     short = ["--part", "load", "--part", "burst", "--rounds", "1", "--seconds", "0.5", "--concurrency", "8"]
     names = ("tuneloop-raw", "fastapi")
     subjects = [word for name in names for word in ("--subject", name)]
-    done = subprocess.run([*command, *short, *subjects], capture_output=True, text=True, check=False, timeout=550)
+    done = subprocess.run([*command, *short, *subjects], capture_output=True, text=True, check=False, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads((tmp_path / "report.json").read_text())
     servers = [one for one in found["measurements"] if one["concurrency"]]

@@ -28,7 +28,7 @@ def tuneloop(tmp_path: Path) -> Callable[..., Done]:
             env=env,
             cwd=cwd or tmp_path,
             check=False,
-            timeout=60,
+            timeout=900,
         )
 
     return run

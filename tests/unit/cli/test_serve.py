@@ -13,7 +13,7 @@ Done = subprocess.CompletedProcess[str]
 @pytest.mark.parametrize("command", ["build", "serve"])
 def test_without_a_project_one_message_says_so(tmp_path: Path, command: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tuneloop.cli.main", command], cwd=tmp_path, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "tuneloop.cli.main", command], cwd=tmp_path, capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 2
     assert "there is no tuneloop.yaml" in done.stderr
@@ -27,7 +27,7 @@ def test_help_needs_no_project(tmp_path: Path, command: str) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=900,
         check=True,
     )
     assert "--project" in done.stdout

@@ -28,7 +28,7 @@ from tuneloop.monitoring.webhook import payload, post
 from tuneloop.pipeline.durable import launched
 
 DRIVER = Path(__file__).with_name("driver.py")
-DEADLINE = 90.0
+DEADLINE = 300.0
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
@@ -163,7 +163,7 @@ class Host:
 
     def get(self, path: str) -> tuple[int, dict[str, Any]]:
         try:
-            with urllib.request.urlopen(f"{self.address}{path}", timeout=30) as answer:
+            with urllib.request.urlopen(f"{self.address}{path}", timeout=120) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             with error:

@@ -27,7 +27,7 @@ pytest.importorskip("dbos")
 pytest.importorskip("torch")
 pytestmark = pytest.mark.slow
 
-DEADLINE = 200.0
+DEADLINE = 300.0
 PROJECT = """\
 name: income
 task: tabular-classification
@@ -140,7 +140,7 @@ def alert(root: Path, address: str) -> None:
 
 def ended(address: str) -> Any:
     def look() -> Any:
-        with urllib.request.urlopen(f"{address}/status", timeout=10) as answer:
+        with urllib.request.urlopen(f"{address}/status", timeout=120) as answer:
             (run,) = json.load(answer)["runs"]
         return run if run["ended"] else None
 

@@ -38,7 +38,7 @@ from tuneloop.serving.versions.channel import read_channel
 pytestmark = pytest.mark.slow
 
 DRIVER = Path(__file__).with_name("driver.py")
-DEADLINE = 180.0
+DEADLINE = 300.0
 PAUSE = 0.01
 """Seconds between two requests of a client: enough rows for a canary in seconds, and a processor for the loop."""
 ROLLOUT = {
@@ -129,7 +129,7 @@ class Traffic:
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def ask(self, first: int) -> None:
-        with httpx.Client(timeout=30) as client:
+        with httpx.Client(timeout=120) as client:
             items: list[dict[str, str]] = []
             for number in itertools.count(first):
                 if self._stopping.wait(PAUSE):
@@ -188,12 +188,12 @@ class World:
         (self.root / "challenger.txt").write_text(kind)
         token = (self.project.state / "loop.token").read_text().strip()
         headers = {"Authorization": f"Bearer {token}"}
-        asked = httpx.post(f"{self.address}/retrain", json={"who": "ada"}, headers=headers, timeout=30)
+        asked = httpx.post(f"{self.address}/retrain", json={"who": "ada"}, headers=headers, timeout=120)
         assert asked.status_code == 202, asked.text
         run = asked.json()["run"]
         deadline = time.monotonic() + DEADLINE
         while time.monotonic() < deadline:
-            status = httpx.get(f"{self.address}/status", timeout=30).json()
+            status = httpx.get(f"{self.address}/status", timeout=120).json()
             found = next(one for one in status["runs"] if one["run"] == run)
             if found["ended"] is not None:
                 assert isinstance(found, dict)
@@ -211,7 +211,7 @@ class World:
         return channel.champion.version
 
     def metrics(self) -> str:
-        return httpx.get(f"{self.address}/metrics", timeout=30).text
+        return httpx.get(f"{self.address}/metrics", timeout=120).text
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +239,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     clients = [threading.Thread(target=traffic.ask, args=(first,)) for first in (0, 1)]
     world = World(root, project, server.url, traffic)
     try:
-        server.wait_ready(120)
+        server.wait_ready(300)
         for client in clients:
             client.start()
         yield world

@@ -33,7 +33,7 @@ from tuneloop.registry import Entry, Registry
 from tuneloop.serving.versions.channel import read_channel
 
 DRIVER = Path(__file__).with_name("driver.py")
-DEADLINE = 180.0
+DEADLINE = 300.0
 
 
 def make_artifact(folder: Path, content: bytes) -> Artifact:
@@ -172,7 +172,7 @@ class World:
             post(f"{self.address}/alerts", body, token=(self.project.state / "loop.token").read_text().strip())
 
     def status(self) -> dict[str, Any]:
-        with urllib.request.urlopen(f"{self.address}/status", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.address}/status", timeout=120) as answer:
             content: dict[str, Any] = json.load(answer)
         return content
 
@@ -384,7 +384,7 @@ def test_the_champion_stays_where_there_is_no_better_one(world: World, training:
     assert words in run["reason"]
     assert world.moves() == [("promote", "1", "me")]
     assert world.serves() == "1"
-    with urllib.request.urlopen(f"{world.address}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"{world.address}/metrics", timeout=120) as answer:
         assert f'tuneloop_loop_runs_total{{model="desk",outcome="{outcome}"}} 1.0' in answer.read().decode()
     world.stop(process)
 

@@ -17,7 +17,7 @@ import pytest
 from tuneloop.api import Encoded, SignalBatch
 
 
-def _wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+def _wait_until(condition: Callable[[], Any], seconds: float = 300) -> Any:
     """The first true value of a condition; fails after a deadline."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()

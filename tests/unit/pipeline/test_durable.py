@@ -45,7 +45,7 @@ SCRIPT = textwrap.dedent("""
 
 def call(state, run, kill="no"):
     return subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(state), run, kill], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", SCRIPT, str(state), run, kill], capture_output=True, text=True, timeout=900
     )
 
 

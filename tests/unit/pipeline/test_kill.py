@@ -17,7 +17,7 @@ from tuneloop.pipeline.workflow import STEPS
 pytest.importorskip("dbos")
 pytest.importorskip("torch")
 
-_DEADLINE = 120.0
+_DEADLINE = 300.0
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:

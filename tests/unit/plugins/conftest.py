@@ -89,7 +89,7 @@ class World:
         path = os.pathsep.join(map(str, (*self._path(), REPOSITORY / "platform", REPOSITORY / "plugins")))
         env = {**kept, "PYTHONPATH": path, "XDG_CONFIG_HOME": str(self.home), "COLUMNS": "200", **variables}
         return subprocess.run(
-            command, capture_output=True, text=True, env=env, cwd=cwd or self.home.parent, check=False, timeout=60
+            command, capture_output=True, text=True, env=env, cwd=cwd or self.home.parent, check=False, timeout=900
         )
 
     def _path(self) -> tuple[Path, ...]:
@@ -157,7 +157,7 @@ class Environment(World):
 
     def pip(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "pip", "--python", self.interpreter, "--disable-pip-version-check", "-q"]
-        done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, timeout=900)
         assert done.returncode == 0, done.stderr
 
     def _build(self, source: Source) -> Path:

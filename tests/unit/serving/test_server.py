@@ -52,7 +52,7 @@ class Stage:
     def total(self, name: str, **labels: str) -> float:
         return sum(self.samples(name, **labels).values())
 
-    def wait(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+    def wait(self, condition: Callable[[], bool], seconds: float = 300) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, self.server.log.read_text()[-3000:]
@@ -88,10 +88,10 @@ def stage(
         channel=channel,
         store_url=store_url,
     )
-    with server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with server, httpx.Client(base_url=server.url, timeout=120) as client:
         stage = Stage(server, client, channel, store_url, versions)
         stage.point("1")
-        server.wait_ready(60)
+        server.wait_ready(300)
         stage.wait(lambda: stage.live() == {"1": WORKERS})
         yield stage
 
@@ -355,7 +355,7 @@ def test_versions_change_under_load_without_a_failed_request(stage: Stage) -> No
     versions: set[str] = set()
 
     def client() -> None:
-        with httpx.Client(base_url=stage.server.url, timeout=30) as own:
+        with httpx.Client(base_url=stage.server.url, timeout=120) as own:
             while not stopping.is_set():
                 answer = own.post("/predict", content=row())
                 statuses.append(answer.status_code)
@@ -388,7 +388,7 @@ def test_stopping_finishes_requests_and_writes_what_is_left(
         str(bento[1]), home=tmp_path / "home", log=tmp_path / "log.txt", port=free_port, store_url=url
     )
     with server:
-        server.wait_ready(60)
+        server.wait_ready(300)
         done = [httpx.post(f"{server.url}/predict", content=row()).status_code for _ in range(20)]
     assert done == [200] * 20
     assert server.returncode == 0

@@ -22,7 +22,7 @@ class Fresh:
     def python(self) -> Path:
         return self.folder / "venv" / "bin" / "python"
 
-    def run(self, *command: str, cwd: Path, timeout: float = 300) -> Done:
+    def run(self, *command: str, cwd: Path, timeout: float = 900) -> Done:
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("TUNELOOP", "PYTHON", "PYTEST"))
         }

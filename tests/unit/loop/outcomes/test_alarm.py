@@ -24,7 +24,7 @@ from tuneloop.monitoring.stack import Delays, Stack, find_stack, free_port
 from tuneloop.monitoring.watcher import Watcher
 
 TOKEN = "token-of-the-loop"
-SECONDS = 90.0
+SECONDS = 300.0
 
 
 @dataclass

@@ -20,7 +20,7 @@ from tuneloop.monitoring.stack import Delays, Stack, find_stack
 
 MODEL = 'a "model"'
 LABEL = 'a \\"model\\"'
-SECONDS = 90.0
+SECONDS = 300.0
 """Patience on a slow machine; it takes about 10."""
 
 

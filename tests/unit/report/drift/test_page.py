@@ -93,7 +93,7 @@ def test_a_browser_shows_it(drifted: DriftReport, tmp_path: Path) -> None:
         ["chromium", *options, f"--screenshot={shot}", "--dump-dom", address],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
         check=True,
     )
     assert "Drift report" in done.stdout

@@ -55,7 +55,7 @@ class Load:
         assert self.sent == [len(one) for one in self.outcomes]
 
     def _ask(self, number: int) -> None:
-        with httpx.Client(timeout=30) as client:
+        with httpx.Client(timeout=120) as client:
             while not self._stopping.is_set():
                 url = self.urls(number)
                 if url is None:
@@ -78,7 +78,7 @@ class Load:
         until(lambda: self.counts.total() >= goal)
 
 
-def until(condition: Callable[[], bool], seconds: float = 90, said: Callable[[], str] = str) -> None:
+def until(condition: Callable[[], bool], seconds: float = 300, said: Callable[[], str] = str) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, said()
@@ -94,7 +94,7 @@ class Stage:
     workers: int
 
     def page(self) -> str:
-        return httpx.get(f"{self.server.url}/metrics", timeout=30).text
+        return httpx.get(f"{self.server.url}/metrics", timeout=120).text
 
     def total(self, name: str, **labels: str) -> float:
         found = 0.0
@@ -115,7 +115,7 @@ class Stage:
         """The workers."""
         return {child.pid for child in psutil.Process(self.server.pid).children() if _is_worker(child)}
 
-    def until(self, condition: Callable[[], bool], seconds: float = 90) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = 300) -> None:
         until(condition, seconds, lambda: self.server.log.read_text()[-4000:])
 
     def whole(self, version: str = "1", without: set[int] = frozenset()) -> bool:  # type: ignore[assignment]
@@ -197,7 +197,7 @@ def serve(
         )
         started.append(server)
         stage = Stage(server, place, workers)
-        server.wait_ready(120)
+        server.wait_ready(300)
         return stage
 
     yield start

@@ -34,7 +34,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory, new_port: Callable[[], in
 
     def answers() -> bool:
         try:
-            return httpx.get(f"{url}/moto-api/", timeout=10).status_code == 200
+            return httpx.get(f"{url}/moto-api/", timeout=120).status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -61,7 +61,7 @@ def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     s3fs.S3FileSystem.clear_instance_cache()
-    httpx.post(f"{endpoint}/moto-api/reset", timeout=30)
+    httpx.post(f"{endpoint}/moto-api/reset", timeout=120)
     s3fs.S3FileSystem().mkdir("desk")
     yield "s3://desk"
     s3fs.S3FileSystem.clear_instance_cache()
@@ -143,7 +143,7 @@ def test_every_worker_follows_the_store_and_nothing_bad_is_followed(
         split = Split(versions["2"].sha256, 0.5)
         for number in range(40):
             key = f"user {number % 10}"
-            answer = httpx.post(f"{stage.server.url}/predict", json=BODY, headers={KEY_HEADER: key}, timeout=30)
+            answer = httpx.post(f"{stage.server.url}/predict", json=BODY, headers={KEY_HEADER: key}, timeout=120)
             assert answer.json()["version"] == ("2" if split.holds(key) else "1")
     assert set(load.counts) <= {"1", "2", "3"}
 

@@ -84,7 +84,7 @@ class Door:
         times = [psutil.Process(pid).cpu_times() for pid in self.workers()]
         return sum(time.user + time.system for time in times)
 
-    def wait(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+    def wait(self, condition: Callable[[], bool], seconds: float = 300) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, self.server.log.read_text()[-3000:]
@@ -106,8 +106,8 @@ def serving(artifact: Artifact, model: str, folder: Path, port: int, **environme
             threads=1,
             store_url=f"sqlite:///{folder}/predictions.db",
         )
-    with server, httpx.Client(base_url=server.url, timeout=60) as client:
-        server.wait_ready(120)
+    with server, httpx.Client(base_url=server.url, timeout=120) as client:
+        server.wait_ready(300)
         yield Door(server, client, model, load_version(artifact.folder, "1").predictor)
 
 

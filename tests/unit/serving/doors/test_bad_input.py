@@ -178,7 +178,7 @@ class Neighbours:
         self._count = count
 
     def _ask(self) -> int:
-        connection = http.client.HTTPConnection(*self._door.address, timeout=60)
+        connection = http.client.HTTPConnection(*self._door.address, timeout=120)
         answered = 0
         while not self._stop.is_set():
             connection.request("POST", "/predict", json.dumps({"rows": [GOOD]}), JSON)

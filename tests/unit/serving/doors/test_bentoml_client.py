@@ -43,7 +43,7 @@ print(json.dumps(said))
 def said(table: Any) -> dict[str, Any]:
     """What the clients were told."""
     command = [sys.executable, "-c", SCRIPT, table.server.url, json.dumps(ROWS), str(MANY)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
     return dict(json.loads(done.stdout.splitlines()[-1]))
 

@@ -39,9 +39,9 @@ def serve(bento: Path, tmp_path: Path, new_port: Callable[[], int]) -> Iterator[
     def start() -> httpx.Client:
         log = tmp_path / "log.txt"
         server = start_server(str(bento), home=tmp_path / "home", log=log, port=new_port(), workers=1)
-        client = httpx.Client(base_url=server.url, timeout=60)
+        client = httpx.Client(base_url=server.url, timeout=120)
         servers.append((server, client))
-        server.wait_ready(120)
+        server.wait_ready(300)
         return client
 
     yield start

@@ -24,7 +24,7 @@ def test_schemathesis_finds_nothing(door: Any, tmp_path: Path) -> None:
     quiet = ["--continue-on-failure", "--request-timeout=60", "--no-color", "--warnings=off"]
     command = [sys.executable, "-m", "schemathesis.cli", f"--config-file={CONFIGURATION}", "run", page]
     done = subprocess.run(
-        [*command, *options, *quiet], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=540
+        [*command, *options, *quiet], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=900
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     generated = re.search(r"(\d+) generated, (\d+) passed", done.stdout)

@@ -34,8 +34,8 @@ def bento(moods: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(bento: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     folder = tmp_path_factory.mktemp("server")
     server = start_server(str(bento), home=folder / "home", log=folder / "log.txt", port=free_port(), threads=2)
-    with server, httpx.Client(base_url=server.url, timeout=60) as client:
-        server.wait_ready(120)
+    with server, httpx.Client(base_url=server.url, timeout=120) as client:
+        server.wait_ready(300)
         yield client
 
 

@@ -29,10 +29,10 @@ from tuneloop.serving.server import start_server
 bento, folder, port = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 example = json.loads((Path(bento) / "src" / "artifact" / "examples.json").read_text())[0]
 with start_server(bento, home=folder / "home", log=folder / "log.txt", port=port) as server:
-    server.wait_ready(60)
+    server.wait_ready(300)
     body = json.dumps({"rows": [example["row"]]}).encode()
     request = urllib.request.Request(server.url + "/predict", body, {"Content-Type": "application/json"})
-    answer = json.load(urllib.request.urlopen(request, timeout=30))
+    answer = json.load(urllib.request.urlopen(request, timeout=120))
 names = sorted(one.name.lower() for one in distributions())
 plugins = {record.name: record.status for record in PluginManager().load().records}
 print(json.dumps({"answer": answer, "expected": example["answer"], "names": names, "plugins": plugins}))
@@ -123,7 +123,7 @@ def test_a_signed_bento_survives_export_and_import(
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=900,
         )
         assert done.returncode == 0, done.stderr
     imported = bento_folder(tmp_path / "there", tag)
@@ -166,7 +166,7 @@ def test_it_serves_in_an_environment_that_holds_only_its_requirements(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr

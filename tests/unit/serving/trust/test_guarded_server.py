@@ -71,7 +71,7 @@ class Stage:
     signers: tuple[Signer, Signer]
     artifacts: dict[str, Artifact]
 
-    def wait(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+    def wait(self, condition: Callable[[], bool], seconds: float = 300) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, self.server.log.read_text()[-3000:]
@@ -144,11 +144,11 @@ def stage(
             **{VARIABLES[role]: str(path) for role, path in token_files.items()},
         },
     )
-    with server, httpx.Client(base_url=server.url, timeout=60) as client:
+    with server, httpx.Client(base_url=server.url, timeout=120) as client:
         versions = {"1": built.artifact, "2": artifacts(2), "3": artifacts(3)}
         stage = Stage(server, client, folder, (built.signer, built.other), versions)
         stage.point("1", built.signer)
-        server.wait_ready(120)
+        server.wait_ready(300)
         yield stage
 
 
@@ -257,7 +257,7 @@ def failed_start(built: Built, folder: Path, port: int, guards: dict[str, str], 
         str(bento or built.folder), home=folder / "home", log=folder / "log.txt", port=port, guards=guards
     )
     with server, pytest.raises(ServingError, match="ended with status 1") as caught:
-        server.wait_ready(120)
+        server.wait_ready(300)
     return str(caught.value)
 
 
@@ -303,7 +303,7 @@ def test_a_container_without_tokens_does_not_start(built: Built, tmp_path: Path,
         container(built, tmp_path, free_port) as server,
         pytest.raises(ServingError, match=r"(?s)ended with status 1.*would listen on 0\.0\.0\.0 and answer anybody"),
     ):
-        server.wait_ready(120)
+        server.wait_ready(300)
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", free_port), timeout=5)
 
@@ -330,8 +330,8 @@ def test_the_entry_point_of_the_image_serves(
 ) -> None:
     variables = {VARIABLES[role]: str(path) for role, path in token_files.items()}
     with container(built, tmp_path, free_port, BENTOML_HOST="127.0.0.1", **variables) as server:
-        server.wait_ready(120)
-        answer = httpx.post(f"{server.url}/predict", json=ROW, headers=bearer(TOKENS["predict"]), timeout=60)
+        server.wait_ready(300)
+        answer = httpx.post(f"{server.url}/predict", json=ROW, headers=bearer(TOKENS["predict"]), timeout=120)
         assert answer.status_code == 200, answer.text
         assert json.loads(answer.content)["version"] == "1"
-        assert httpx.post(f"{server.url}/predict", json=ROW, timeout=60).status_code == 401
+        assert httpx.post(f"{server.url}/predict", json=ROW, timeout=120).status_code == 401

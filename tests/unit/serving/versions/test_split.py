@@ -70,6 +70,6 @@ def test_another_process_decides_alike() -> None:
         "from tuneloop.serving.versions.split import Split\n"
         f"print([int(Split({SALT!r}, 0.3, 'user').takes([{{'user': str(i)}}])) for i in range(200)])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=900)
     split = Split(SALT, 0.3, "user")
     assert done.stdout.strip() == str([int(split.takes([{"user": str(i)}])) for i in range(200)])
