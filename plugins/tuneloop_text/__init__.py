@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tuneloop.api import Transform, hookimpl
+from tuneloop_text.augment import TextAugment
 from tuneloop_text.clean import TextClean
+from tuneloop_text.redact import TextRedact
 
 TUNELOOP_API = ">=1,<2"
 
@@ -11,4 +13,4 @@ TUNELOOP_API = ">=1,<2"
 @hookimpl
 def tuneloop_transforms() -> list[type[Transform]]:
     """The transforms of this folder."""
-    return [TextClean]
+    return [TextClean, TextRedact, TextAugment]

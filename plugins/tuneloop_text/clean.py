@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pydantic
 
-from tuneloop.api import DataError, Transform
+from tuneloop.api import DataError, Row, RowTransform
 from tuneloop_text.markup import strip_markup
 
 if TYPE_CHECKING:
@@ -27,11 +27,13 @@ class TextCleanOptions(pydantic.BaseModel):
     whitespace: bool = pydantic.Field(
         True, description="Turn each run of white space into one space, none at the ends."
     )
-    drop_empty: bool = pydantic.Field(False, description="Leave out rows of which nothing but blanks is left.")
+    drop_empty: bool = pydantic.Field(
+        False, description="Leave out rows of the data of which nothing but blanks is left."
+    )
 
 
-class TextClean(Transform):
-    """Unicode in one form, no markup, no stray white space."""
+class TextClean(RowTransform):
+    """Unicode in one form, no markup, no stray white space; in requests as in training rows."""
 
     name = "text-clean"
     Options = TextCleanOptions
@@ -61,12 +63,24 @@ class TextClean(Transform):
                 keep = [kept and value != "" for kept, value in zip(keep, values, strict=True)]
         return rows if all(keep) else rows.select([row for row, kept in enumerate(keep) if kept])
 
+    def change(self, row: Row) -> Row:
+        """The row with clean texts; a row of which nothing is left stays."""
+        texts = {name: row[name] for name in self.options.columns if isinstance(row.get(name), str)}
+        return {**row, **{name: self._clean(name, text) for name, text in texts.items()}}
+
     def _clean(self, column: str, value: Any) -> str | None:
         if value is None:
             return None
         if not isinstance(value, str):
             raise DataError(f"text-clean: column {column!r} holds {value!r}, which is no text")
-        text = strip_markup(value) if self.options.strip_html else value
+        # What is unescaped may be markup itself, or no normal form: cleaned twice must be as cleaned once.
+        while (text := self._once(value)) != value:
+            value = text
+        return text
+
+    def _once(self, text: str) -> str:
         if self.options.unicode != "none":
             text = unicodedata.normalize(self.options.unicode, text)
+        if self.options.strip_html:
+            text = strip_markup(text)
         return " ".join(text.split()) if self.options.whitespace else text

@@ -1,14 +1,21 @@
 """Clean text."""
 
 import unicodedata
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneloop.api import DataError
+from tuneloop.api.testing import TransformContract
 from tuneloop_text import TextClean
 from tuneloop_text.markup import strip_markup
+
+
+class TestTextClean(TransformContract):
+    plugin = TextClean
+    options: ClassVar[Any] = {"columns": ["text"]}
 
 
 def clean(values, **options):
@@ -69,6 +76,18 @@ def test_any_text_comes_out_composed_and_without_stray_space(text):
     (found,) = clean([text.encode("utf-8", "replace").decode()])["text"]
     assert found == " ".join(found.split())
     assert unicodedata.is_normalized("NFC", found)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["&", "amp;", "lt;", "gt;", "b", "/", "<", ">", " ", "\uff1c", "#x301;", "e"]), max_size=16
+    )
+)
+def test_cleaned_twice_is_cleaned_once(pieces):
+    transform = TextClean(TextClean.Options(columns=("text",), unicode="NFKC"))
+    once = transform.change({"text": "".join(pieces), "id": 1})
+    assert transform.change(once) == once
+    assert clean(["".join(pieces)], unicode="NFKC")["text"][:] == [once["text"]]
 
 
 @given(st.text(st.characters(exclude_characters="<&"), max_size=80))

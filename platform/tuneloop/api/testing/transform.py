@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
 from tuneloop.api.plugin import Plugin
-from tuneloop.api.rows import Transform
+from tuneloop.api.rows import Augmentation, RowTransform, Transform
 from tuneloop.api.testing.checks import dataset, need, works_or_refuses
 from tuneloop.api.testing.examples import ROWS
 from tuneloop.api.testing.plugin import PluginContract
@@ -61,3 +61,37 @@ class TransformContract(PluginContract):
         """Rows of other columns pass through, or are refused in words."""
         rows = dataset([{"no_such_column_": 1}])
         works_or_refuses(lambda: self.create().apply(rows).to_list(), "apply on rows without its columns")
+
+    def test_a_request_is_changed_like_a_row(self) -> None:
+        """A row transform makes of a request what it makes of the same row in the data; twice is once."""
+        transform = self.create()
+        if not isinstance(transform, RowTransform):
+            pytest.skip(f"{transform.name} is no row transform")
+        for row in self.rows:
+            given = dict(row)
+            changed = transform.change(given)
+            assert given == dict(row), "change changed the row it was given; give a new one"
+            assert set(changed) == set(row), f"change gave the columns {sorted(changed)}"
+            assert transform.change(changed) == changed, f"changed twice, {row!r} is something else than changed once"
+            in_data = transform.apply(dataset([row])).to_list()
+            assert in_data in ([], [changed]), f"{row!r} becomes {in_data} in the data, and {changed!r} in a request"
+
+    def test_a_request_of_any_types_is_taken(self) -> None:
+        """A row transform leaves alone what it does not know, or refuses it in words."""
+        transform = self.create()
+        if not isinstance(transform, RowTransform):
+            pytest.skip(f"{transform.name} is no row transform")
+        values: tuple[Any, ...] = (None, 1, 1.5, True, "", [], {}, "x")
+        for value in values:
+            row = dict.fromkeys(self.rows[0], value)
+            works_or_refuses(lambda row=row: transform.change(row), f"change on {row!r}")  # type: ignore[misc]
+
+    def test_training_rows_stay(self) -> None:
+        """An augmentation adds rows behind those there are."""
+        transform = self.create()
+        if not isinstance(transform, Augmentation):
+            pytest.skip(f"{transform.name} is no augmentation")
+        rows = dataset(self.rows)
+        made = transform.apply(rows)
+        assert made.features == rows.features
+        assert made.to_list()[: len(rows)] == rows.to_list(), "the training rows as they were must come first"
