@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -29,6 +29,21 @@ class TabularMlpOptions(pydantic.BaseModel):
         (128, 64), min_length=1, max_length=16, description="Sizes of the hidden layers, from the inputs up."
     )
     dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="Dropout after every hidden layer.")
+    scale: Literal["standard", "robust", "minmax", "none"] = pydantic.Field(
+        "standard",
+        description="How numbers are scaled: by mean and standard deviation; by median and interquartile range, which "
+        "outliers do not move; to 0 and 1; or not at all.",
+    )
+    impute: Literal["mean", "median", "zero"] = pydantic.Field(
+        "mean", description="What a missing number becomes; a second input tells the model that it was missing."
+    )
+    components: Annotated[int, pydantic.Field(ge=1)] | Annotated[float, pydantic.Field(gt=0, lt=1)] | None = (
+        pydantic.Field(
+            None,
+            description="Replace the numbers by so many principal components, or by as many as hold this share of "
+            "their variance; by default they stay.",
+        )
+    )
 
 
 class TabularMlp(BaseModel):
@@ -44,7 +59,10 @@ class TabularMlp(BaseModel):
 
     def preprocessor(self, root: Path) -> PreprocessorChoice:  # noqa: ARG002
         """The `tabular` preprocessor, fitted on the training rows."""
-        return PreprocessorChoice("tabular", {})
+        options = self.options
+        return PreprocessorChoice(
+            "tabular", {"scale": options.scale, "impute": options.impute, "components": options.components}
+        )
 
     def build(self, root: Path, task: Task, preprocessor: Preprocessor) -> Any:  # noqa: ARG002
         """A network with fresh weights, equal on every call.

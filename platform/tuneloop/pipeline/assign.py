@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tuneloop.api import DataError, Row
-from tuneloop.pipeline.rows import normalised, plain
+from tuneloop.pipeline.rows import column, normalised, plain
 
 if TYPE_CHECKING:
     from tuneloop.config import Split
@@ -52,12 +52,15 @@ def assign(rows: Sequence[Row], names: Sequence[str], split: Split, target: str)
     drawn = [share(key(row), salt) for row in rows]
     placed = ["golden" if one < split.golden else "" for one in drawn]
     rest = [i for i, name in enumerate(placed) if not name]
-    if split.time is not None:
+    if split.fold is not None:
+        _fold(placed, rest, [key(row) for row in rows], [str(value) for value in column(rows, target)], split)
+    elif split.time is not None:
         _cut(placed, _by_time(rest, rows, split.time), split)
     elif split.stratify:
+        answers = [str(value) for value in column(rows, target)]
         classes: dict[str, list[int]] = {}
         for i in rest:
-            classes.setdefault(str(rows[i][target]), []).append(i)
+            classes.setdefault(answers[i], []).append(i)
         for members in classes.values():
             _cut(placed, sorted(members, key=lambda i: -drawn[i]), split)
     else:
@@ -77,15 +80,36 @@ def _cut(placed: list[str], order: Sequence[int], split: Split) -> None:
         placed[i] = "test" if rank < test else "validation" if rank < test + validation else "train"
 
 
-def _by_time(members: Sequence[int], rows: Sequence[Row], column: str) -> list[int]:
+def _fold(placed: list[str], rest: Sequence[int], keys: Sequence[str], classes: Sequence[str], split: Split) -> None:
+    """Part i of k tests; of the others a share validates, such that it is as large as it would be without folds."""
+    assert split.fold is not None
+    number, count = split.fold
+    validation = split.validation / (1 - split.golden - split.test)
+    drawn = {i: share(keys[i], f"fold:{split.seed}") for i in rest}
+    if split.stratify:
+        # Rank by rank to one part after the other: each has its share of each class.
+        ranked = sorted(rest, key=lambda i: (classes[i], drawn[i]))
+        first = {classes[i]: rank for rank, i in reversed(list(enumerate(ranked)))}
+        parts = {i: (rank - first[classes[i]]) % count for rank, i in enumerate(ranked)}
+    else:
+        parts = {i: int(drawn[i] * count) for i in rest}
+    for i in rest:
+        if parts[i] == number:
+            placed[i] = "test"
+        else:
+            placed[i] = "validation" if share(keys[i], f"fold-validation:{split.seed}") < validation else "train"
+
+
+def _by_time(members: Sequence[int], rows: Sequence[Row], name: str) -> list[int]:
     """Oldest first. Equal times keep the order of the rows."""
-    blank = [i for i in members if plain(rows[i][column]) is None]
+    times = list(column(rows, name))
+    blank = [i for i in members if plain(times[i]) is None]
     if blank:
-        raise DataError(f"data.split.time: row {blank[0]} has nothing in column {column!r}, so it has no place in time")
+        raise DataError(f"data.split.time: row {blank[0]} has nothing in column {name!r}, so it has no place in time")
     try:
-        return sorted(members, key=lambda i: rows[i][column])
+        return sorted(members, key=lambda i: times[i])
     except TypeError as error:
-        raise DataError(f"data.split.time: column {column!r} holds times of several kinds: {error}") from error
+        raise DataError(f"data.split.time: column {name!r} holds times of several kinds: {error}") from error
 
 
 def assign_feedback(content: str) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
 from tuneloop.api import Column, Columns, DataError, Encoded, Preprocessor, Row, Tensor
+from tuneloop.preprocessing.components import Components
 from tuneloop.preprocessing.rows import category_text, check_columns, check_value
 
 if TYPE_CHECKING:
@@ -24,14 +25,34 @@ _MOST_CATEGORIES = 1000
 _LARGEST = 1e6
 
 
+class TabularChoices(pydantic.BaseModel):
+    """What a base model says about the numbers it reads.
+
+    Attributes:
+        scale: By mean and standard deviation, by median and interquartile range, to 0 and 1, or not at all.
+        impute: What a missing number becomes.
+        components: How many principal components the numbers become, or the share of their variance these hold.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    scale: Literal["standard", "robust", "minmax", "none"] = "standard"
+    impute: Literal["mean", "median", "zero"] = "mean"
+    components: Annotated[int, pydantic.Field(ge=1)] | Annotated[float, pydantic.Field(gt=0, lt=1)] | None = None
+
+
 class NumberColumn(pydantic.BaseModel):
-    """A numeric column: a missing value becomes the mean, and a second input says that it was missing."""
+    """A numeric column: `(value - mean) / scale`; a missing value becomes `fill`, and a second input says that it was.
+
+    `mean` is what is subtracted, whatever the scaling; `fill` is a scaled value.
+    """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     name: str
     mean: float
     scale: float
+    fill: float = 0.0
     missing: bool = pydantic.Field(description="Whether values were missing in training: then the second input exists.")
 
 
@@ -52,13 +73,14 @@ class TabularSettings(pydantic.BaseModel):
     order: tuple[str, ...]
     numbers: tuple[NumberColumn, ...]
     categories: tuple[CategoryColumn, ...]
+    components: Components | None = None
 
 
 class TabularPreprocessor(Preprocessor):
     """Scales numbers, numbers categories.
 
-    `numeric float32 [batch, n]` holds the scaled numbers, then one 0/1 input for each column that had missing
-    values in training; `categorical int64 [batch, k]` holds positions (0 missing, 1 unseen).
+    `numeric float32 [batch, n]` holds the scaled numbers, or their principal components, then one 0/1 input for each
+    column that had missing values in training; `categorical int64 [batch, k]` holds positions (0 missing, 1 unseen).
     """
 
     name = "tabular"
@@ -72,7 +94,8 @@ class TabularPreprocessor(Preprocessor):
         self.cardinalities = tuple(len(c.values) + FIRST for c in settings.categories)
         self._flagged = [c.name for c in settings.numbers if c.missing]
         self._positions = [{value: i + FIRST for i, value in enumerate(c.values)} for c in settings.categories]
-        width = len(settings.numbers) + len(self._flagged)
+        kept = len(settings.numbers) if settings.components is None else len(settings.components.directions)
+        width = kept + len(self._flagged)
         tensors = []
         if width:
             tensors.append(Tensor("numeric", "float32", ("batch", width)))
@@ -81,8 +104,13 @@ class TabularPreprocessor(Preprocessor):
         self.tensors = tuple(tensors)
 
     @classmethod
-    def fit(cls, options: Mapping[str, Any], columns: Columns, rows: Dataset) -> Self:  # noqa: ARG003
-        """Numbers where the rows hold numbers, categories elsewhere; scale and values from the rows."""
+    def fit(cls, options: Mapping[str, Any], columns: Columns, rows: Dataset) -> Self:
+        """Numbers where the rows hold numbers, categories elsewhere; scale and values from the rows.
+
+        Raises:
+            DataError: There is no input column, a number is not finite, or there are too few for the components.
+        """
+        choices = TabularChoices.model_validate(options)
         used = list(columns.inputs.values()) or [
             name for name in rows.column_names if name not in (columns.target, columns.key)
         ]
@@ -95,12 +123,15 @@ class TabularPreprocessor(Preprocessor):
                 raise DataError(f"the table has no column {name!r}; it has: {', '.join(rows.column_names)}")
             present = [value for value in values if value is not None and value == value]
             if present and all(isinstance(v, int | float) and not isinstance(v, bool) for v in present):
-                numbers.append(_fit_number(name, present, missing=len(present) < len(values)))
+                numbers.append(_fit_number(name, present, choices, missing=len(present) < len(values)))
             else:
                 counts = Counter(category_text(value) for value in present)
                 ranked = sorted(counts, key=lambda value: (-counts[value], value))[:_MOST_CATEGORIES]
                 categories.append(CategoryColumn(name=name, values=tuple(ranked)))
-        return cls(TabularSettings(order=tuple(used), numbers=tuple(numbers), categories=tuple(categories)))
+        settings = TabularSettings(order=tuple(used), numbers=tuple(numbers), categories=tuple(categories))
+        if choices.components is not None:
+            settings = settings.model_copy(update={"components": _components(numbers, rows, choices.components)})
+        return cls(settings)
 
     def check(self, rows: Sequence[Row]) -> list[Row]:
         """Every column is there, numbers are finite, categories are texts; None is a missing value."""
@@ -135,7 +166,12 @@ class TabularPreprocessor(Preprocessor):
             + [float(_is_missing(row[name])) for name in self._flagged]
             for row in rows
         ]
-        return np.array(values, dtype=np.float32).reshape(len(rows), len(self.settings.numbers) + len(self._flagged))
+        count = len(self.settings.numbers)
+        if self.settings.components is None:
+            return np.array(values, dtype=np.float32).reshape(len(rows), count + len(self._flagged))
+        array = np.array(values, dtype=np.float64).reshape(len(rows), count + len(self._flagged))
+        found = self.settings.components.of(array[:, :count])
+        return np.concatenate([found, array[:, count:]], axis=1).astype(np.float32)
 
     def save(self, folder: Path) -> None:
         """Write the settings."""
@@ -152,14 +188,35 @@ def _is_missing(value: float | None) -> bool:
 
 
 def _scaled(value: float | None, column: NumberColumn) -> float:
-    """0 where missing. Values far outside the training range would overflow float32 inside the network."""
+    """`fill` where missing. Values far outside the training range would overflow float32 inside the network."""
     if value is None or value != value:
-        return 0.0
+        return column.fill
     return min(max((value - column.mean) / column.scale, -_LARGEST), _LARGEST)
 
 
-def _fit_number(name: str, values: Sequence[float], *, missing: bool) -> NumberColumn:
+def _components(numbers: Sequence[NumberColumn], rows: Dataset, wanted: int | float) -> Components:
+    if not numbers:
+        raise DataError("the table has no numeric column to make components of")
+    scaled = [[_scaled(value, column) for value in rows[column.name]] for column in numbers]
+    return Components.fit(np.array(scaled, dtype=np.float64).T, wanted)
+
+
+def _fit_number(name: str, values: Sequence[float], choices: TabularChoices, *, missing: bool) -> NumberColumn:
     array = np.array(values, dtype=np.float64)
     if not np.isfinite(array).all():
         raise DataError(f"column {name!r} holds a number that is not finite")
-    return NumberColumn(name=name, mean=float(array.mean()), scale=float(array.std()) or 1.0, missing=missing)
+    center, scale = _center_and_scale(array, choices)
+    fill = {"mean": array.mean(), "median": np.median(array), "zero": 0.0}[choices.impute]
+    return NumberColumn(name=name, mean=center, scale=scale, fill=(float(fill) - center) / scale, missing=missing)
+
+
+def _center_and_scale(array: NDArray[np.float64], choices: TabularChoices) -> tuple[float, float]:
+    if choices.scale == "standard":
+        return float(array.mean()), float(array.std()) or 1.0
+    if choices.scale == "minmax":
+        return float(array.min()), float(np.ptp(array)) or 1.0
+    if choices.scale == "robust":
+        low, middle, high = np.percentile(array, [25, 50, 75])
+        # Where half of the values are equal, their range says nothing.
+        return float(middle), float(high - low) or float(array.std()) or 1.0
+    return 0.0, 1.0

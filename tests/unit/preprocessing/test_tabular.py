@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tuneloop.api import Columns, DataError, RequestError
 from tuneloop.preprocessing import TabularPreprocessor
+from tuneloop.preprocessing.tabular import TabularSettings
 
 ROWS = Dataset.from_dict(
     {
@@ -111,3 +112,53 @@ def test_whatever_is_accepted_gives_finite_inputs_in_range(rows: list[dict[str, 
     assert np.isfinite(group.inputs["numeric"]).all()
     assert group.inputs["categorical"].min() >= 0
     assert group.inputs["categorical"].max() < preprocessor.cardinalities[0]
+
+
+NUMBERS = Dataset.from_dict({"a": [0.0, 10.0, 20.0, 70.0, None], "b": [1.0, 2.0, 3.0, 4.0, 5.0], "y": [1.0] * 5})
+ASKED = [{"a": 20.0, "b": 3.0}, {"a": None, "b": None}]
+
+
+@pytest.mark.parametrize(
+    ("options", "numeric"),
+    [
+        ({}, [[-5 / 725**0.5, 0, 0], [0, 0, 1]]),
+        ({"impute": "median"}, [[-5 / 725**0.5, 0, 0], [-10 / 725**0.5, 0, 1]]),
+        ({"impute": "zero"}, [[-5 / 725**0.5, 0, 0], [-25 / 725**0.5, -3 / 2**0.5, 1]]),
+        ({"scale": "minmax"}, [[20 / 70, 0.5, 0], [25 / 70, 0.5, 1]]),
+        ({"scale": "robust", "impute": "median"}, [[5 / 25, 0, 0], [0, 0, 1]]),
+        ({"scale": "none"}, [[20, 3, 0], [25, 3, 1]]),
+    ],
+)
+def test_numbers_are_scaled_and_filled_as_asked(
+    options: dict[str, str], numeric: list[list[float]], tmp_path: Path
+) -> None:
+    made = TabularPreprocessor.fit(options, Columns({}, "y"), NUMBERS)
+    made.save(tmp_path)
+    for one in (made, TabularPreprocessor.load(tmp_path)):
+        (group,) = one.encode(one.check(ASKED))
+        np.testing.assert_allclose(group.inputs["numeric"], numeric, rtol=1e-6, atol=1e-7)
+
+
+def test_components_stand_for_the_numbers(tmp_path: Path) -> None:
+    made = TabularPreprocessor.fit({"components": 1}, Columns({}, "y"), NUMBERS)
+    made.save(tmp_path)
+    assert [(tensor.name, tensor.shape) for tensor in made.tensors] == [("numeric", ("batch", 2))]
+    assert [column.name for column in made.columns] == ["a", "b"]
+    rows = [{"a": a, "b": b} for a, b in zip(NUMBERS["a"], NUMBERS["b"], strict=True)]
+    (group,) = made.encode(made.check(rows))
+    (again,) = TabularPreprocessor.load(tmp_path).encode(made.check(rows))
+    assert group.inputs["numeric"].tolist() == again.inputs["numeric"].tolist()
+    assert group.inputs["numeric"][:, 0].std() == pytest.approx(1)
+    assert group.inputs["numeric"][:, 1].tolist() == [0, 0, 0, 0, 1]
+
+
+def test_a_table_of_categories_has_no_components() -> None:
+    rows = Dataset.from_dict({"job": ["cook", "smith"], "y": [1, 2]})
+    with pytest.raises(DataError, match="no numeric column to make components of"):
+        TabularPreprocessor.fit({"components": 1}, Columns({}, "y"), rows)
+
+
+def test_settings_of_older_artifacts_are_read() -> None:
+    text = '{"order": ["a"], "numbers": [{"name": "a", "mean": 1, "scale": 2, "missing": false}], "categories": []}'
+    made = TabularPreprocessor(TabularSettings.model_validate_json(text))
+    assert made.encode(made.check([{"a": None}]))[0].inputs["numeric"].tolist() == [[0.0]]
