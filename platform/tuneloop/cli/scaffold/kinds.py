@@ -53,6 +53,7 @@ TEMPLATES: dict[str, KindTemplate] = {
     ),
     "base-model": KindTemplate("base model", _yaml("model:\n  base: {plugin}\n  hidden: 32"), TRAIN, kind="base model"),
     "strategy": KindTemplate("strategy", _yaml("tune:\n  strategy: {plugin}\n  epochs: 5"), TRAIN, kind="strategy"),
+    "launcher": KindTemplate("launcher", _yaml("launch:\n  launcher: {plugin}\n  load: 0.5"), kind="launcher"),
     "exporter": KindTemplate(
         "exporter", _yaml("export:\n  format: {plugin}"), TRAIN, ("tuneloop[cpu]",), kind="exporter"
     ),
