@@ -6,6 +6,7 @@ from tuneloop.api import Strategy, hookimpl
 from tuneloop_torch.strategies.feature_extraction import FeatureExtraction
 from tuneloop_torch.strategies.full import Full
 from tuneloop_torch.strategies.gradual_unfreezing import GradualUnfreezing
+from tuneloop_torch.strategies.lora import Lora
 
 TUNELOOP_API = ">=1,<2"
 
@@ -13,4 +14,4 @@ TUNELOOP_API = ">=1,<2"
 @hookimpl
 def tuneloop_strategies() -> list[type[Strategy]]:
     """The strategies of this folder."""
-    return [Full, FeatureExtraction, GradualUnfreezing]
+    return [Full, FeatureExtraction, GradualUnfreezing, Lora]

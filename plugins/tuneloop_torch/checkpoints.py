@@ -13,6 +13,9 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from tuneloop.api import PluginError
+from tuneloop_torch.processes import gathered, is_first, rank, wait
+
 PREFIX = "checkpoint-"
 STATE, WEIGHTS = "trainer_state.json", "model.safetensors"
 _OPTIMIZER, _PROGRESS, _RANDOM = "optimizer.safetensors", "progress.json", "random.safetensors"
@@ -50,8 +53,18 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
 
 
 def load_weights(model: torch.nn.Module, checkpoint: Path) -> None:
-    """Put a checkpoint's weights into the model."""
-    model.load_state_dict(load_file(checkpoint / WEIGHTS))
+    """Put a checkpoint's weights into the model; it may lack those that are frozen.
+
+    Raises:
+        PluginError: It is of another model.
+    """
+    found = model.load_state_dict(load_file(checkpoint / WEIGHTS), strict=False)
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    if wrong := sorted((set(found.missing_keys) & trained) | set(found.unexpected_keys)):
+        raise PluginError(
+            f"{checkpoint} is of another model or other options: {wrong[0]!r} does not fit; remove the folder to begin "
+            "again"
+        )
 
 
 def _is_whole(path: Path) -> bool:
@@ -97,32 +110,52 @@ def load_optimizer(folder: Path, optimizer: Any, scheduler: Any) -> None:
 
 
 def save_random(folder: Path, progress: Mapping[str, float]) -> None:
-    """Write the state of every random number generator, and how far the epoch's loss was summed."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the state of every random number generator of all processes, and how far the epoch's loss was summed.
+
+    Called in all processes of a group; the first one writes. Returns when all of it is written.
+    """
     python = random.getstate()
     numpy = np.random.get_state(legacy=False)
-    plain = {"python": [python[0], list(python[1]), python[2]], "numpy": _plain(numpy), "progress": dict(progress)}
-    (folder / _PROGRESS).write_text(json.dumps(plain), encoding="utf-8")
+    plain = {"python": [python[0], list(python[1]), python[2]], "numpy": _plain(numpy)}
     tensors = {"cpu": torch.random.get_rng_state()}
     if torch.cuda.is_available():
         tensors |= {f"cuda{index}": state for index, state in enumerate(torch.cuda.get_rng_state_all())}
-    save_file(tensors, folder / _RANDOM)
+    states = gathered((plain, tensors))
+    if is_first():
+        folder.mkdir(parents=True, exist_ok=True)
+        first = {**states[0][0], "progress": dict(progress), "others": [state[0] for state in states[1:]]}
+        (folder / _PROGRESS).write_text(json.dumps(first), encoding="utf-8")
+        named = {_key(rank, name): value for rank, (_, found) in enumerate(states) for name, value in found.items()}
+        save_file(named, folder / _RANDOM)
+    wait()
 
 
 def load_random(folder: Path) -> dict[str, float]:
-    """Restore every random number generator, and give back the progress that was saved with them."""
+    """Restore every random number generator of this process, and give back the progress that was saved with them.
+
+    Where more processes train than did, those beyond keep the random numbers they have.
+    """
     plain = json.loads((folder / _PROGRESS).read_text(encoding="utf-8"))
-    version, internal, gauss = plain["python"]
+    progress: dict[str, float] = plain["progress"]
+    states = [plain, *plain.get("others", ())]
+    if rank() >= len(states):
+        return progress
+    version, internal, gauss = states[rank()]["python"]
     random.setstate((version, tuple(internal), gauss))
-    state = plain["numpy"]
+    state = states[rank()]["numpy"]
     state["state"]["key"] = np.array(state["state"]["key"], dtype=np.uint32)
     np.random.set_state(state)
     tensors = load_file(folder / _RANDOM)
-    torch.random.set_rng_state(tensors.pop("cpu"))
-    for name, value in tensors.items():
-        torch.cuda.set_rng_state(value, int(name.removeprefix("cuda")))
-    progress: dict[str, float] = plain["progress"]
+    torch.random.set_rng_state(tensors[_key(rank(), "cpu")])
+    for index in range(torch.cuda.device_count()):
+        # A checkpoint from a machine without this device says nothing of it.
+        if (value := tensors.get(_key(rank(), f"cuda{index}"))) is not None:
+            torch.cuda.set_rng_state(value, index)
     return progress
+
+
+def _key(rank: int, name: str) -> str:
+    return name if rank == 0 else f"{rank}/{name}"
 
 
 def _plain(value: Any) -> Any:

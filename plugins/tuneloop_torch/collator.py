@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from tuneloop.api import Tensor
-from tuneloop_torch.rows import LABELS
+from tuneloop_torch.rows import LABELS, TEACHER, Rows
 
 
 class Collator:
@@ -20,11 +20,29 @@ class Collator:
         self._tensors = tuple(tensors)
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """One tensor a model input, batch first, and `labels [batch]`."""
+        """One tensor a model input, batch first, `labels [batch]`, and `teacher [batch, k]` where rows have it."""
         batch = {
             tensor.name: torch.from_numpy(stack([row[tensor.name] for row in rows], tensor)) for tensor in self._tensors
         }
-        batch[LABELS] = torch.from_numpy(np.stack([row[LABELS] for row in rows]))
+        for name in (LABELS, TEACHER):
+            if name in rows[0]:
+                batch[name] = torch.from_numpy(np.stack([row[name] for row in rows]))
+        return batch
+
+    def batch(self, rows: Rows, positions: Sequence[int]) -> dict[str, torch.Tensor]:
+        """The rows at these positions, as a call with these rows gives them; columns of one size are cut at once."""
+        place = np.asarray(positions)
+        batch = {}
+        for tensor in self._tensors:
+            column = rows.columns[tensor.name]
+            if isinstance(column, np.ndarray):
+                array = np.asarray(column[place]).astype(tensor.dtype, copy=False)
+            else:
+                array = stack([column[row] for row in positions], tensor)
+            batch[tensor.name] = torch.from_numpy(array)
+        batch[LABELS] = torch.from_numpy(rows.labels[place])
+        if rows.teacher is not None:
+            batch[TEACHER] = torch.from_numpy(rows.teacher[place])
         return batch
 
 

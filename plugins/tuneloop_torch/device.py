@@ -7,12 +7,16 @@ from typing import Literal
 
 import torch
 
+from tuneloop_torch.processes import on_cpu
+
 Precision = Literal["float32", "bfloat16", "auto"]
 
 
 def training_device() -> torch.device:
-    """The first CUDA device where there is one, else the CPU."""
-    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    """This process's CUDA device where there is one, else the CPU; also where a group can exchange nothing else."""
+    if not torch.cuda.is_available() or on_cpu():
+        return torch.device("cpu")
+    return torch.device("cuda", torch.cuda.current_device())
 
 
 def uses_bfloat16(precision: Precision, device: torch.device) -> bool:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tuneloop.api import Tensor
 from tuneloop_torch.device import Precision, training_device
 from tuneloop_torch.inference import gather, run_batches
+from tuneloop_torch.processes import gathered, is_first
 from tuneloop_torch.rows import Rows
 
 FEATURES = "features"
@@ -47,16 +48,23 @@ def cached_features(
     The file appears under its name only when it is complete, so a killed call leaves none.
     """
     features = _read(path, len(rows))
-    if features is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            np.save(file, compute_features(model, rows, tensors, batch_size, precision), allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        features = np.load(path, mmap_mode="r", allow_pickle=False)
-    return Rows({FEATURES: features}, rows.labels, np.zeros(len(rows), np.int64))
+    if not all(gathered(features is not None)):
+        features = compute_features(model, rows, tensors, batch_size, precision)
+        if is_first():
+            _write(path, features)
+            features = np.load(path, mmap_mode="r", allow_pickle=False)
+    assert features is not None
+    return Rows({FEATURES: features}, rows.labels, np.zeros(len(rows), np.int64), rows.teacher)
+
+
+def _write(path: Path, features: NDArray[np.float32]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.save(file, features, allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
 
 
 def feature_tensor(rows: Rows) -> Tensor:

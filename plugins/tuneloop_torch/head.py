@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from tuneloop.api import ABSENT, TrainingData
+from tuneloop.api import ABSENT, PluginError, TrainingData
 from tuneloop_torch.features import FEATURES, cached_features, feature_tensor
 from tuneloop_torch.options import TrainOptions
 from tuneloop_torch.rows import Rows
@@ -44,7 +44,13 @@ def train_head(
     *,
     epochs: int,
 ) -> Stage:
-    """Train `model.head` in place; the backbone is run once over each row, in evaluation mode, and not changed."""
+    """Train `model.head` in place; the backbone is run once over each row, in evaluation mode, and not changed.
+
+    Raises:
+        PluginError: All of the head is frozen.
+    """
+    if not any(parameter.requires_grad for parameter in model.head.parameters()):
+        raise PluginError("tune.freeze names all of the head, which this strategy trains; leave it out there")
     cached = {
         part: cached_features(
             model,

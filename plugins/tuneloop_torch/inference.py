@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tuneloop.api import Arrays, PluginError, Tensor, scatter
 from tuneloop_torch.collator import stack
 from tuneloop_torch.device import Precision, autocast
+from tuneloop_torch.processes import dealt, gathered
 from tuneloop_torch.rows import Rows
 
 
@@ -25,6 +26,8 @@ def run_batches(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """Positions and outputs `float32 [batch, width]` (or `[batch, places, width]`) of each batch, longest rows first.
 
+    Each of several processes runs its share of the batches, which are those that one alone would run.
+
     Args:
         call: Keyword arguments named as `tensors` to the outputs; the caller has set evaluation mode.
         rows: What to run on.
@@ -34,7 +37,7 @@ def run_batches(
         precision: Arithmetic of the call.
     """
     order = np.argsort(-rows.lengths, kind="stable")
-    for start in range(0, len(order), batch_size):
+    for start in dealt(range(0, len(order), batch_size)):
         positions = order[start : start + batch_size]
         inputs: dict[str, Any] = {
             tensor.name: torch.from_numpy(stack([rows.columns[tensor.name][row] for row in positions], tensor)).to(
@@ -65,7 +68,16 @@ def run_batch(model: Any, inputs: Arrays) -> Arrays:
     return {name: tensor.float().numpy() for name, tensor in outputs.items() if tensor is not None}
 
 
+def logits_of(model: Any, rows: Rows, tensors: Sequence[Tensor], batch_size: int) -> NDArray[np.float32]:
+    """The model's logits in row order; the model is left in evaluation mode."""
+    model.eval()
+    device = next(model.parameters()).device
+    found = run_batches(lambda **inputs: model(**inputs)["logits"], rows, tensors, batch_size, device)
+    return gather(found, len(rows))
+
+
 def gather(batches: Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]], count: int) -> NDArray[np.float32]:
-    """The outputs of all batches in row order: `float32 [count, width]`, or `[count, places, width]`."""
-    found = scatter([(positions.tolist(), {"outputs": outputs}) for positions, outputs in batches], count)
+    """Outputs of all batches of all processes in row order, `float32 [count, width]` or `[count, places, width]`."""
+    groups = [(positions.tolist(), {"outputs": outputs}) for positions, outputs in batches]
+    found = scatter([group for part in gathered(groups) for group in part], count)
     return found.get("outputs", np.empty((count, 0), dtype=np.float32))

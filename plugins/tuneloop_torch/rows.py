@@ -14,23 +14,30 @@ from tuneloop.api import PluginError, Tensor
 if TYPE_CHECKING:
     from datasets import Dataset
 
-LABELS, LENGTH = "labels", "length"
+LABELS, LENGTH, TEACHER = "labels", "length", "teacher"
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Columns by tensor name (one array a row, unpadded), labels `[n]` or `[n, words]`, and lengths `int64 [n]`."""
+    """Columns by tensor name (one array a row, unpadded), labels `[n]` or `[n, words]`, and lengths `int64 [n]`.
+
+    `teacher` holds the logits of a model to learn from, `float32 [n, k]` or `[n, words, k]`.
+    """
 
     columns: Mapping[str, Sequence[NDArray[Any]] | NDArray[Any]]
     labels: NDArray[Any]
     lengths: NDArray[np.int64]
+    teacher: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, row: int) -> dict[str, Any]:
-        """One row: an array a tensor, and its label."""
-        return {**{name: values[row] for name, values in self.columns.items()}, LABELS: self.labels[row]}
+        """One row: an array a tensor, its label, and its teacher's logits where there are any."""
+        found = {**{name: values[row] for name, values in self.columns.items()}, LABELS: self.labels[row]}
+        if self.teacher is not None:
+            found[TEACHER] = self.teacher[row]
+        return found
 
     def select(self, positions: NDArray[np.int64]) -> Rows:
         """The rows at these positions, in this order."""
@@ -38,7 +45,8 @@ class Rows:
             name: values[positions] if isinstance(values, np.ndarray) else [values[row] for row in positions]
             for name, values in self.columns.items()
         }
-        return Rows(columns, self.labels[positions], self.lengths[positions])
+        teacher = None if self.teacher is None else self.teacher[positions]
+        return Rows(columns, self.labels[positions], self.lengths[positions], teacher)
 
 
 def read_rows(data: Dataset, tensors: Sequence[Tensor]) -> Rows:
@@ -55,7 +63,8 @@ def read_rows(data: Dataset, tensors: Sequence[Tensor]) -> Rows:
     count = len(data)
     labels = _labels(table[LABELS]) if LABELS in data.column_names else np.zeros(count, np.int64)
     lengths = table[LENGTH].to_numpy() if LENGTH in data.column_names else np.zeros(count, np.int64)
-    return Rows(columns, labels, lengths.astype(np.int64))
+    teacher = np.asarray(data.with_format("numpy")[TEACHER], np.float32) if TEACHER in data.column_names else None
+    return Rows(columns, labels, lengths.astype(np.int64), teacher)
 
 
 def _labels(column: Any) -> NDArray[Any]:

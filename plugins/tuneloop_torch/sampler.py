@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 _MEGABATCH = 50
-"""Batches that are sorted by length together: more means less padding, fewer means a more random order."""
+"""Batches that are sorted by length together, at most: more means less padding, fewer a more random order."""
+_LEAST_PARTS = 4
+"""Parts that few rows are cut into, each sorted by itself: sorted all together, rows of one length would always meet,
+and a small data set would be learned worse. The rule is that of transformers' own length grouping."""
 
 
 class EpochSampler(Sampler[int]):
@@ -22,6 +25,11 @@ class EpochSampler(Sampler[int]):
         self._seed = seed
         self._group = group and len(lengths) > 0 and int(lengths.min()) != int(lengths.max())
         self._epoch = 0
+
+    @property
+    def batch_size(self) -> int:
+        """Rows a batch; the last one of an epoch may have fewer."""
+        return self._batch_size
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order; the loop calls it before each epoch."""
@@ -39,7 +47,8 @@ class EpochSampler(Sampler[int]):
         shuffled: list[int] = torch.randperm(len(self._lengths), generator=generator).tolist()
         if not self._group:
             return shuffled
-        size = self._batch_size * _MEGABATCH
+        fitting = len(shuffled) // (self._batch_size * _LEAST_PARTS)
+        size = self._batch_size * max(1, min(_MEGABATCH, fitting))
         ordered: list[int] = []
         for start in range(0, len(shuffled), size):
             ordered += sorted(shuffled[start : start + size], key=lambda row: -int(self._lengths[row]))

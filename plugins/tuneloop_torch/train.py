@@ -12,12 +12,16 @@ import torch
 from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 
 from tuneloop.api import PluginError, Tensor, TrainingData
+from tuneloop_torch import processes
+from tuneloop_torch.augment import check_augment
 from tuneloop_torch.callbacks import EarlyStop, Reporter, SaveBetweenEpochs
 from tuneloop_torch.checkpoints import PREFIX, load_weights, newest_whole, read_state
+from tuneloop_torch.compiling import check_compiler
 from tuneloop_torch.device import training_device
+from tuneloop_torch.features import FEATURES
 from tuneloop_torch.history import epoch_records, evaluated_steps
 from tuneloop_torch.loop import Loop
-from tuneloop_torch.losses import UNKNOWN, Loss, balanced_weights
+from tuneloop_torch.losses import UNKNOWN, Loss, balanced_weights, label_weights
 from tuneloop_torch.options import TrainOptions
 from tuneloop_torch.rows import Rows
 
@@ -72,6 +76,8 @@ def train(
         rows = rows.select((rows.labels != UNKNOWN).nonzero()[0])
     if not len(rows) or not len(validation):
         raise PluginError(f"training needs rows in both parts: {len(rows)} to train on, {len(validation)} to validate")
+    if not any(tensor.name == FEATURES for tensor in tensors):
+        check_augment(options.augment, tensors, distills=options.distill is not None)
     folder.mkdir(parents=True, exist_ok=True)
     steps_per_epoch = math.ceil(len(rows) / options.batch_size)
     reporter = Reporter(progress, first_epoch)
@@ -88,17 +94,25 @@ def train(
         head_learning_rate=head_learning_rate,
         group_by_length=options.group_by_length,
         precision=options.precision,
+        options=options,
     )
     loop.remove_callback(PrinterCallback)
     if options.checkpoint_steps:
         loop.add_callback(SaveBetweenEpochs(options.checkpoint_steps, steps_per_epoch))
-    checkpoint = newest_whole(folder)
+    if processes.count() > 1:
+        # All of them began with one seed: their dropout would fall on the same places of different rows.
+        torch.manual_seed((seed * 1_000_003 + processes.rank()) % 2**63)
+    # What is partial is removed, so only one process looks.
+    checkpoint = processes.same_folder(newest_whole(folder) if processes.is_first() else None)
     log = read_state(checkpoint)["log_history"] if checkpoint else []
     if len(epoch_records(log)) >= epochs or (stop is not None and stop.says_stop(log)):
         reporter.send(log)
     else:
         loop.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    return _finish(module, folder, data, first_epoch)
+    stage = processes.from_first(lambda: _finish(module, folder, data, first_epoch))
+    processes.same_weights(module)
+    module.to("cpu").eval()
+    return stage
 
 
 def _finish(module: Any, folder: Path, data: TrainingData, first_epoch: int) -> Stage:
@@ -108,7 +122,6 @@ def _finish(module: Any, folder: Path, data: TrainingData, first_epoch: int) -> 
     history = epoch_records(state["log_history"], first_epoch)
     best = state.get("best_global_step") or state["global_step"]
     load_weights(module, folder / f"{PREFIX}{best}")
-    module.to("cpu").eval()
     kept = history[evaluated_steps(state["log_history"]).index(best)]
     return Stage(history, kept["epoch"], kept[data.best])
 
@@ -126,8 +139,14 @@ def _early_stop(data: TrainingData, options: TrainOptions) -> EarlyStop | None:
 
 
 def _loss(data: TrainingData, options: TrainOptions, rows: Rows, module: Any) -> Loss:
-    if data.loss == "mse" or options.class_weights == "none":
+    if data.loss == "span" and (options.label_smoothing or options.class_weights != "none"):
+        raise PluginError(
+            "tune.label_smoothing and tune.class_weights are for classes; an answer that is a part of its row has none"
+        )
+    if data.loss in ("mse", "likelihood") or options.class_weights == "none":
         return Loss(data.loss, options.label_smoothing)
+    if data.loss == "binary_cross_entropy":
+        return Loss(data.loss, options.label_smoothing, label_weights(rows.labels))
     classes = [parameter.shape[0] for parameter in module.head.parameters()][-1]
     return Loss(data.loss, options.label_smoothing, balanced_weights(rows.labels, classes))
 
@@ -136,6 +155,8 @@ def _arguments(
     folder: Path, seed: int, options: TrainOptions, data: TrainingData, epochs: int, learning_rate: float
 ) -> TrainingArguments:
     on_cpu = training_device().type == "cpu"
+    if options.compile:
+        check_compiler(training_device())
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=epochs,
@@ -152,6 +173,10 @@ def _arguments(
         dataloader_pin_memory=not on_cpu,
         remove_unused_columns=False,
         average_tokens_across_devices=False,
+        ddp_backend="gloo" if processes.on_cpu() else None,
+        torch_compile=options.compile,
+        # A layer that is frozen in this epoch, or that the logits do not need, has no gradient to wait for.
+        ddp_find_unused_parameters=True,
         eval_strategy="epoch",
         save_strategy="epoch",
         logging_strategy="epoch",

@@ -84,8 +84,15 @@ def weights_hash(module) -> str:
 
 
 def strategy():
-    from tuneloop_torch import GradualUnfreezing
+    from tuneloop_torch import GradualUnfreezing, Lora
 
+    if os.environ.get("TINY_STRATEGY") == "lora":
+        return Lora(
+            Lora.Options(
+                epochs=3, learning_rate=1e-2, batch_size=16, checkpoint_steps=4, dora=True, micro_batch_size=6, l1=1e-4,
+                reinitialize={"layers": 1}, schedule="polynomial", layer_decay=0.8,
+            )
+        )  # fmt: skip
     return GradualUnfreezing(
         GradualUnfreezing.Options(
             epochs=3, head_epochs=3, learning_rate=1e-3, batch_size=16, checkpoint_steps=4, embeddings=True

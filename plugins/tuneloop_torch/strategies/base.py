@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +20,14 @@ class TorchStrategy(Strategy):
     """A strategy on the loop of this folder."""
 
     framework = "torch"
+    distributed = True
     Options = TrainOptions
 
     options: TrainOptions
+
+    def teacher(self, root: Path) -> Path | None:
+        """The artifact that `distill` names."""
+        return root / self.options.distill.artifact if self.options.distill else None
 
     def outputs(self, model: Any, inputs: Arrays) -> Arrays:
         """The model's outputs for one batch, float32; the model is left in evaluation mode."""
@@ -43,13 +49,13 @@ class TorchStrategy(Strategy):
         model.to("cpu")
         return features
 
-    def require(self) -> None:
-        """Check that the libraries of the loop are installed.
+    def require(self, *more: str) -> None:
+        """Check that the libraries of the loop, and `more`, are installed.
 
         Raises:
             MissingExtraError: One is not.
         """
-        for module in ("torch", "transformers", "accelerate", "safetensors", "pyarrow"):
+        for module in ("torch", "transformers", "accelerate", "safetensors", "pyarrow", *more):
             try:
                 importlib.import_module(module)
             except ImportError as error:

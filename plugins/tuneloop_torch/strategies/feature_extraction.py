@@ -23,6 +23,15 @@ class FeatureExtractionOptions(TrainOptions):
         5e-3, gt=0, le=1, description="Peak learning rate of the last layer."
     )
 
+    @pydantic.model_validator(mode="after")
+    def _fits_a_frozen_backbone(self) -> FeatureExtractionOptions:
+        for name in ("freeze", "layer_decay", "gradient_checkpointing", "augment"):
+            if getattr(self, name):
+                raise ValueError(
+                    f"{name} says how layers below the head are trained; strategy `feature-extraction` trains none"
+                )
+        return self
+
 
 class FeatureExtraction(TorchStrategy):
     """The head alone, on features that are computed once and kept in a file."""
@@ -34,17 +43,19 @@ class FeatureExtraction(TorchStrategy):
         """Train the head; the best epoch's weights end up in the model."""
         self.require()
         from tuneloop_torch.head import train_head
+        from tuneloop_torch.prepare import prepared
         from tuneloop_torch.rows import read_rows
 
-        stage = train_head(
-            model,
-            read_rows(data.train, data.tensors),
-            read_rows(data.validation, data.tensors),
-            data,
-            self.options,
-            folder / "features",
-            seed,
-            progress,
-            epochs=self.options.epochs,
-        )
+        with prepared(model, self.options, seed):
+            stage = train_head(
+                model,
+                read_rows(data.train, data.tensors),
+                read_rows(data.validation, data.tensors),
+                data,
+                self.options,
+                folder / "features",
+                seed,
+                progress,
+                epochs=self.options.epochs,
+            )
         return FitResult(stage.history, stage.best_epoch)

@@ -49,8 +49,17 @@ class GradualUnfreezing(TorchStrategy):
     def fit(self, model: Any, data: TrainingData, folder: Path, seed: int, progress: Progress) -> FitResult:
         """Train in two stages; the best epoch of either ends up in the model."""
         self.require()
+        from tuneloop_torch.prepare import prepared
+
+        with prepared(model, self.options, seed) as trainable:
+            return self._fit(model, data, folder, seed, progress, trainable)
+
+    def _fit(
+        self, model: Any, data: TrainingData, folder: Path, seed: int, progress: Progress, trainable: set[str]
+    ) -> FitResult:
         from tuneloop_torch.head import train_head
         from tuneloop_torch.history import is_better
+        from tuneloop_torch.naming import groups_of
         from tuneloop_torch.rows import read_rows
         from tuneloop_torch.thaw import Thaw, thawed
         from tuneloop_torch.train import set_trainable, train
@@ -73,16 +82,18 @@ class GradualUnfreezing(TorchStrategy):
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         schedule = [
             thawed(
-                model.layer_groups(),
+                groups_of(model),
                 epoch,
                 options.epochs,
                 options.layers_per_epoch,
                 options.max_layers,
                 embeddings=options.embeddings,
             )
+            & trainable
             for epoch in range(options.epochs)
         ]
-        set_trainable(model, None)
+        # All that will ever be trained, before the optimizer is built: it never learns of what thaws later.
+        set_trainable(model, trainable)
         tail = train(
             model,
             rows,
@@ -99,7 +110,6 @@ class GradualUnfreezing(TorchStrategy):
             first_epoch=len(head.history) if head else 0,
             callbacks=[Thaw(schedule)],
         )
-        set_trainable(model, None)
         if head is None:
             return FitResult(tail.history, tail.best_epoch)
         history = (*head.history, *tail.history)
