@@ -14,6 +14,7 @@ from typing import Any
 import pydantic
 
 from tuneloop.api import DataError
+from tuneloop_files.png import png
 from tuneloop_files.source import FileOptions, FileSource
 
 
@@ -39,6 +40,11 @@ class NpzOptions(FileOptions):
     )
     where: Mapping[str, tuple[str | int, ...]] = pydantic.Field(
         {}, description="Column to the values whose rows are read: `{split: [train]}`."
+    )
+    images: Mapping[str, str] = pydantic.Field(
+        {},
+        description="Column to the array of pictures it is made of, `uint8 [rows, height, width]`, or with colours as "
+        "a fourth axis: `{image: x_train}`; base64 of PNG files.",
     )
     sounds: NpzSounds | None = pydantic.Field(None, description="How sounds are stored, where there are any.")
 
@@ -80,10 +86,16 @@ class Npz(FileSource):
         found: dict[str, list[Any]] = {}
         if sounds is not None:
             found[sounds.column] = _sounds(file, arrays, sounds)
+        for column, name in self.options.images.items():
+            found[column] = _images(file, _demand(file, arrays, name), name)
         for name in self.options.arrays:
             _demand(file, arrays, name)
         rows = len(next(iter(found.values()))) if found else max((len(a) for a in arrays.values() if a.ndim), default=0)
-        chosen = self.options.arrays or [name for name, array in arrays.items() if array.ndim and len(array) == rows]
+        chosen = self.options.arrays or [
+            name
+            for name, array in arrays.items()
+            if array.ndim and len(array) == rows and name not in self.options.images.values()
+        ]
         for name in chosen:
             if not arrays[name].ndim or len(arrays[name]) != rows:
                 raise DataError(f"{file}: array {name!r} has shape {arrays[name].shape}; there are {rows} rows")
@@ -121,6 +133,16 @@ def _named(file: Path, arrays: Mapping[str, Any], columns: Mapping[str, Any], na
         return [str(known[value]) for value in columns[name]]
     except (IndexError, TypeError) as error:
         raise DataError(f"{file}: column {name!r} does not count the {len(known)} texts of {texts!r}") from error
+
+
+def _images(file: Path, pictures: Any, name: str) -> list[str]:
+    flat = pictures.ndim == 3 or (pictures.ndim == 4 and pictures.shape[3] == 3)
+    if not flat or pictures.dtype != "uint8" or 0 in pictures.shape[1:]:
+        raise DataError(
+            f"{file}: array {name!r} is {pictures.dtype} {pictures.shape}; expected uint8 [rows, height, width] or "
+            "[rows, height, width, 3]"
+        )
+    return [base64.b64encode(png(picture)).decode("ascii") for picture in pictures]
 
 
 def _sounds(file: Path, arrays: Mapping[str, Any], options: NpzSounds) -> list[str]:

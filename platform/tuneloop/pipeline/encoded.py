@@ -14,16 +14,27 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
+def check_rows(preprocessor: Preprocessor, rows: Sequence[Row], first: int = 0) -> list[Row]:
+    """Rows of the project's data, checked; `first` is the number of the first one among all.
+
+    Raises:
+        DataError: A row does not fit the preprocessor; names it.
+    """
+    try:
+        return preprocessor.check(rows)
+    except RequestError as error:
+        where = None if error.row is None else error.row + first
+        said = RequestError(error.reason, field=error.field, row=where)
+        raise DataError(f"a row of the data cannot be used: {said}") from error
+
+
 def encode_rows(preprocessor: Preprocessor, rows: Sequence[Row]) -> list[Encoded]:
     """Check and encode rows of the project's data.
 
     Raises:
         DataError: A row does not fit the preprocessor; names it.
     """
-    try:
-        return preprocessor.encode(preprocessor.check(rows))
-    except RequestError as error:
-        raise DataError(f"a row of the data cannot be used: {error}") from error
+    return preprocessor.encode(check_rows(preprocessor, rows))
 
 
 def as_dataset(encoded: Sequence[Encoded], labels: NDArray[Any], tensors: Sequence[Tensor]) -> Dataset:

@@ -8,6 +8,7 @@ from tuneloop.api import DataError
 from tuneloop.pipeline.cache import fresh
 from tuneloop.pipeline.rows import content_fingerprint, resolve_columns, write_rows
 from tuneloop.pipeline.step import Scope, Step, StepContext, options, used
+from tuneloop.pipeline.transforming import cleaned, transform_inputs
 
 
 def _inputs(scope: Scope) -> dict[str, Any]:
@@ -15,7 +16,7 @@ def _inputs(scope: Scope) -> dict[str, Any]:
     return {
         "source": used(scope, "data source", data.source),
         "options": options(data.options),
-        "transforms": [[used(scope, "transform", name), options(given)] for name, given in data.transforms],
+        "transforms": transform_inputs(scope, augmentations=False),
     }
 
 
@@ -26,8 +27,7 @@ def run(context: StepContext) -> dict[str, Any]:
     disable_progress_bars()
     data = context.project.data
     rows = context.plugins.create("data source", data.source, data.options).load(context.project.root)
-    for name, given in data.transforms:
-        rows = context.plugins.create("transform", name, given).apply(rows)
+    rows = cleaned(context.scope, rows)
     if not len(rows):
         raise DataError(f"source {data.source!r} gave no rows; look at `data` in {context.project.root}/tuneloop.yaml")
     resolve_columns(context.project, rows.column_names)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tuneloop.api import Columns, DataError, Row
 from tuneloop.artifact import canonical_json
@@ -59,6 +62,72 @@ def model_rows(rows: Dataset, columns: Columns) -> list[Row]:
 def truths(rows: Dataset, columns: Columns) -> list[Any]:
     """The reference answers, in row order."""
     return list(rows[columns.target]) if columns.target is not None else []
+
+
+class StoredRows(Sequence[Row]):
+    """The rows of a data set that stays on disk: read in batches where they are gone through, one column or all.
+
+    Args:
+        data: Memory-mapped.
+        places: Positions of the rows meant, ascending; None: all.
+    """
+
+    def __init__(self, data: Dataset, places: Sequence[int] | NDArray[np.int64] | None = None) -> None:
+        self._data = data
+        self._places = None if places is None else np.asarray(places, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._data) if self._places is None else len(self._places)
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Row]: ...
+
+    def __getitem__(self, place: int | slice) -> Row | Sequence[Row]:
+        if isinstance(place, slice):
+            chosen = np.arange(len(self._data)) if self._places is None else self._places
+            return StoredRows(self._data, chosen[place])
+        row: Row = self._data[place if self._places is None else int(self._places[place])]
+        return row
+
+    def __iter__(self) -> Iterator[Row]:
+        return self._read(self._data)
+
+    def column(self, name: str) -> Iterator[Any]:
+        """The values of one column, without the others being read."""
+        return (row[name] for row in self._read(self._data.select_columns([name])))
+
+    def _read(self, data: Dataset) -> Iterator[Row]:
+        for start in range(0, len(data), _BATCH):
+            stop = min(start + _BATCH, len(data))
+            if self._places is None:
+                wanted: Sequence[int] = range(stop - start)
+            else:
+                low, high = np.searchsorted(self._places, (start, stop))
+                wanted = (self._places[low:high] - start).tolist()
+            if not wanted:
+                continue
+            batch = data[start:stop]
+            names = list(batch)
+            for i in wanted:
+                yield {name: batch[name][i] for name in names}
+
+
+def column(rows: Sequence[Row], name: str) -> Iterator[Any]:
+    """The values of one column, in row order."""
+    return rows.column(name) if isinstance(rows, StoredRows) else (row[name] for row in rows)
+
+
+def digests(rows: Sequence[Row], names: Sequence[str]) -> NDArray[np.bytes_]:
+    """16 bytes a row, equal where rows have the same content (`normalised`); BLAKE2b, so by chance never."""
+    found = np.empty(len(rows), dtype="S17")
+    for i, row in enumerate(rows):
+        content = normalised(row, names).encode("utf-8", "surrogatepass")
+        # NumPy drops zeros at the end.
+        found[i] = hashlib.blake2b(content, digest_size=16).digest() + b"."
+    return found
 
 
 def plain(value: Any) -> Any:

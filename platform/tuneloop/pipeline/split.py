@@ -7,27 +7,45 @@ Rows of the project's own data lie in the same split with and without them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuneloop.api import Columns, DataError, Row
+import numpy as np
+
+from tuneloop.api import Columns, DataError, RequestError, Row
 from tuneloop.pipeline import parts
 from tuneloop.pipeline.assign import FEEDBACK_TEST, SPLITS, assign, assign_feedback
 from tuneloop.pipeline.cache import fresh
 from tuneloop.pipeline.check import _inputs as check_inputs
 from tuneloop.pipeline.records import FEEDBACK, run_folder
-from tuneloop.pipeline.rows import input_names, normalised, open_rows, plain, resolve_columns, write_rows
+from tuneloop.pipeline.rows import (
+    StoredRows,
+    digests,
+    input_names,
+    normalised,
+    open_rows,
+    plain,
+    resolve_columns,
+    write_rows,
+)
 from tuneloop.pipeline.step import Scope, Step, StepContext
+from tuneloop.pipeline.transforming import augmented, row_change, transform_inputs
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+PLACES = "places.npz"
+"""Where the rows of each split stood in the data, in order; labelled production rows and augmented ones come behind."""
 _HELD_OUT = ("golden", "test")
 
 
 def _inputs(scope: Scope) -> dict[str, Any]:
-    return {**check_inputs(scope), "feedback": scope.request.feedback}
+    return {
+        **check_inputs(scope),
+        "feedback": scope.request.feedback,
+        "augmentations": transform_inputs(scope, augmentations=True),
+    }
 
 
 def run(context: StepContext) -> dict[str, Any]:
@@ -44,11 +62,15 @@ def run(context: StepContext) -> dict[str, Any]:
     feedback: dict[str, list[Row]] = {}
     if context.scope.request.feedback is not None:
         path = run_folder(context.project.state, context.scope.request.run) / FEEDBACK
-        feedback = _place_feedback(path, dataset, columns, places)
-    counts = {}
+        feedback = _place_feedback(context, path, dataset, columns, places)
+    np.savez(context.folder / PLACES, allow_pickle=False, **{name: np.array(at, int) for name, at in places.items()})
+    counts, made = {}, 0
     for name in (*SPLITS, FEEDBACK_TEST):
         rows = dataset.select(places.get(name, [])).flatten_indices() if name in SPLITS else None
         rows = _with_feedback(rows, feedback.get(name, []), dataset)
+        if rows is not None and name == "train":
+            made, rows = len(rows), augmented(context.scope, rows)
+            made = len(rows) - made
         if rows is not None:
             write_rows(rows, fresh(context.folder / name))
             counts[name] = len(rows)
@@ -56,8 +78,13 @@ def run(context: StepContext) -> dict[str, Any]:
     return {
         "rows": counts,
         "feedback": {name: len(rows) for name, rows in feedback.items()},
+        "augmented": made,
         "left_out": {"unusable": unusable, "equal to a held-out row": leaking},
-        "summary": {**counts, **({"left out": unusable + leaking} if unusable + leaking else {})},
+        "summary": {
+            **counts,
+            **({"augmented": made} if made else {}),
+            **({"left out": unusable + leaking} if unusable + leaking else {}),
+        },
     }
 
 
@@ -66,37 +93,51 @@ def _place(
 ) -> tuple[dict[str, list[int]], int, int]:
     """Row positions by split, the number of rows that cannot be used, and of training rows equal to held-out ones."""
     names = input_names(columns)
-    rows: list[Row] = list(dataset)
+    rows = StoredRows(dataset)
     required = (columns.target, *(names if dedupe else ()))
-    usable = [i for i, row in enumerate(rows) if not any(_blank(row[str(name)]) for name in required)]
-    placed = assign([rows[i] for i in usable], names, context.project.data.split, str(columns.target))
+    unanswered = parts.task_class(context).blank
+    usable = [
+        i
+        for i, row in enumerate(rows)
+        if not any(_blank(row[str(name)], unanswered if name == columns.target else None) for name in required)
+    ]
+    placed = assign(StoredRows(dataset, usable), names, context.project.data.split, str(columns.target))
     places: dict[str, list[int]] = {name: [] for name in SPLITS}
-    seen: set[str] = set()
+    content = digests(rows, names) if dedupe else np.empty(0, dtype="S17")
+    seen = np.empty(0, dtype=content.dtype)
     leaking = 0
     for split in SPLITS:
-        mine = [i for i, name in zip(usable, placed, strict=True) if name == split]
-        texts = {i: normalised(rows[i], names) for i in mine} if dedupe else {}
-        kept = [i for i in mine if texts.get(i) not in seen] if dedupe and split not in _HELD_OUT else mine
+        mine = np.array([i for i, name in zip(usable, placed, strict=True) if name == split], dtype=np.int64)
+        if dedupe:
+            kept = mine if split in _HELD_OUT else mine[~np.isin(content[mine], seen)]
+            seen = np.concatenate([seen, content[mine]])
+        else:
+            kept = mine
         leaking += len(mine) - len(kept)
-        places[split] = kept
-        seen.update(texts.values())
+        places[split] = kept.tolist()
     return places, len(rows) - len(usable), leaking
 
 
 def _place_feedback(
-    path: Path, dataset: Dataset, columns: Columns, places: dict[str, list[int]]
+    context: StepContext, path: Path, dataset: Dataset, columns: Columns, places: dict[str, list[int]]
 ) -> dict[str, list[Row]]:
     names, target = input_names(columns), str(columns.target)
+    change, kind = row_change(context.scope), parts.task_class(context)
+    known = next((value for value in dataset[target] if not _blank(value, kind.blank)), None)
     home = {
         normalised(row, names): split
         for split in reversed(SPLITS)
         for row in dataset.select(places[split]).select_columns(list(names))
     }
     placed: dict[str, list[Row]] = {}
-    for line, item in _read_feedback(path, names):
-        row = {**item["row"], target: item["label"]}
-        if _blank(item["label"]):
+    # A model that generates reads right answers as inputs; a request has none.
+    for line, item in _read_feedback(path, [name for name in names if name != target]):
+        if _blank(item["label"], kind.blank):
             raise DataError(f"{path}, line {line}: the row has no label")
+        try:
+            row = {**change(item["row"]), target: kind.like(item["label"], known)}
+        except RequestError as error:
+            raise DataError(f"{path}, line {line}: {error}") from error
         content = normalised(row, names)
         split = home.get(content)
         if split in (*_HELD_OUT, "validation"):
@@ -138,9 +179,12 @@ def _with_feedback(rows: Dataset | None, added: list[Row], like: Dataset) -> Dat
     return extra if rows is None else concatenate_datasets([rows, extra])
 
 
-def _blank(value: Any) -> bool:
+def _blank(value: Any, unanswered: Callable[[Any], bool] | None = None) -> bool:
+    """Whether a row lacks a value; `unanswered` tells it of the right answer."""
     value = plain(value)
-    return value is None or value == [] or (isinstance(value, str) and not value.strip())
+    if value is None or unanswered is not None:
+        return value is None or (unanswered is not None and unanswered(value))
+    return value == [] or (isinstance(value, str) and not value.strip())
 
 
 def _demand(counts: dict[str, int]) -> None:
@@ -152,4 +196,4 @@ def _demand(counts: dict[str, int]) -> None:
         )
 
 
-STEP = Step("split", 1, ("load", "check"), _inputs, run)
+STEP = Step("split", 2, ("load", "check"), _inputs, run)

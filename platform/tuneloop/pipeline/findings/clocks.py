@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tuneloop.api import Row
 from tuneloop.monitoring.offline.suspects import suspicion
 from tuneloop.pipeline.findings.finding import finding
-from tuneloop.pipeline.rows import plain
+from tuneloop.pipeline.rows import column, plain
 
 
 def clocks(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -23,7 +23,7 @@ def clocks(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]]:
     """
     found = []
     for name in names:
-        kind, values = _read([plain(row[name]) for row in rows])
+        kind, values = _read([plain(value) for value in column(rows, name)])
         reason = suspicion(kind, values, values)
         if reason:
             like = "in order, like a time or a row number" if reason.startswith("monotone") else "all different"

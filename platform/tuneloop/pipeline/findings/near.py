@@ -20,7 +20,7 @@ _ASKED = 0.65
 _HASHES = 96
 _SHORTEST = 24
 """Characters: shorter texts are like each other by chance."""
-_MOST = 10_000
+MOST_TEXTS = 10_000
 """Texts that are compared; about 5 s."""
 
 
@@ -28,8 +28,8 @@ def near_copies(content: Sequence[str], placed: Sequence[str]) -> list[dict[str,
     """Findings on texts that are nearly equal to another one, within a split and across.
 
     Args:
-        content: What each row says, normalised.
-        placed: The split of each row.
+        content: What each row says, normalised; only the first `MOST_TEXTS` are looked at.
+        placed: The split of each row, and of those behind them.
 
     Raises:
         MissingExtraError: `datasketch` is not installed.
@@ -37,7 +37,7 @@ def near_copies(content: Sequence[str], placed: Sequence[str]) -> list[dict[str,
     pairs = _pairs(content)
     if not pairs:
         return []
-    looked = f" of the first {_MOST}" if len(content) > _MOST else ""
+    looked = f" of the first {MOST_TEXTS}" if len(placed) > MOST_TEXTS else ""
     rows = sorted({i for pair in pairs for i in pair})
     found = [finding("near-duplicates", f"{len(rows)}{looked} rows are nearly equal to another one", pairs[0])]
     across = [(i, j) for i, j in pairs if (placed[i] == "train") != (placed[j] == "train")]
@@ -57,7 +57,7 @@ def _pairs(content: Sequence[str]) -> list[tuple[int, int]]:
     index = MinHashLSH(threshold=_ASKED, num_perm=_HASHES)
     first: dict[str, int] = {}
     pairs = []
-    for i, text in enumerate(content[:_MOST]):
+    for i, text in enumerate(content[:MOST_TEXTS]):
         if len(text) < _SHORTEST or text in first:
             continue
         first[text] = i

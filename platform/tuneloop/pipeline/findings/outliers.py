@@ -9,6 +9,7 @@ import numpy as np
 
 from tuneloop.api import Row
 from tuneloop.pipeline.findings.finding import finding
+from tuneloop.pipeline.rows import column
 
 _FAR = 10.0
 _FEWEST = 30
@@ -24,8 +25,11 @@ def outliers(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]]:
     """
     found = []
     for name in names:
-        numbers = [(i, row[name]) for i, row in enumerate(rows) if _is_number(row[name])]
-        values = np.array([value for _, value in numbers], np.float64)
+        read = np.fromiter(
+            (float(value) if _is_number(value) else np.nan for value in column(rows, name)), np.float64, len(rows)
+        )
+        places = np.flatnonzero(~np.isnan(read))
+        values = read[places]
         if len(values) < _FEWEST:
             continue
         middle = np.median(values)
@@ -34,7 +38,7 @@ def outliers(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]]:
         if 0 < len(far) <= _MOST_SHARE * len(values):
             extreme = float(values[far[np.argmax(np.abs(values[far] - middle))]])
             text = f"column {name!r} has {len(far)} values far from all others, such as {extreme:g} (median {middle:g})"
-            found.append(finding("outliers", text, [numbers[i][0] for i in far]))
+            found.append(finding("outliers", text, places[far].tolist()))
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tuneloop.serving.offline.places import upload
-from tuneloop.serving.versions.channel import is_url
+from tuneloop.storage import is_url
 
 
 def put(name: str, work: Path, write: Callable[[BinaryIO], None]) -> None:

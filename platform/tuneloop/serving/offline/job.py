@@ -10,7 +10,7 @@ from tuneloop.api import DataError
 from tuneloop.serving.engine import CHUNK_ROWS
 from tuneloop.serving.offline.formats import Format
 from tuneloop.serving.offline.journal import Counts
-from tuneloop.serving.versions.channel import is_url
+from tuneloop.storage import is_url
 
 OnError = Literal["stop", "skip", "null"]
 WINDOW_ROWS = 4096

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 from tuneloop.api import DataError, MissingExtraError
 from tuneloop.artifact import sha256_file
 from tuneloop.serving.offline.formats import is_packed
-from tuneloop.serving.versions.channel import is_url
+from tuneloop.storage import is_url
 
 
 @dataclass(frozen=True, slots=True)

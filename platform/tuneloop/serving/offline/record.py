@@ -70,7 +70,7 @@ def from_text(value: str, column: Column) -> Any:
     A text is taken as it stands, also one such as `NA`; only an empty one is missing. A category spelt as a number or
     a truth value means what such a value means where a whole CSV column holds them: 1, 1.0 and 01 are the same.
     """
-    if column.kind in ("text", "words", "audio"):
+    if column.kind in ("text", "words", "audio", "image", "prompt"):
         return value or None
     if column.kind == "number":
         return None if value in MISSING else _number(value)

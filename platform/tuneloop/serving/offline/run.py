@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from tuneloop.api import Answer, DataError
+from tuneloop.api import Answer, DataError, Launcher
 from tuneloop.serving.loader import Loaded
 from tuneloop.serving.offline.deliver import concatenate, put
+from tuneloop.serving.offline.elsewhere import Answered, answered_by
 from tuneloop.serving.offline.inputs import Window
 from tuneloop.serving.offline.job import BatchJob, BatchResult
 from tuneloop.serving.offline.journal import Counts, Journal, open_journal, unfinished
@@ -20,7 +22,7 @@ from tuneloop.serving.offline.plan import Plan, make_plan
 from tuneloop.serving.offline.rejects import refused_error, reject_line
 from tuneloop.serving.offline.scorer import Refusal, Scorer
 from tuneloop.serving.offline.write import Writer
-from tuneloop.serving.versions.channel import is_url
+from tuneloop.storage import is_url
 
 T = TypeVar("T")
 
@@ -30,6 +32,7 @@ def score_files(
     job: BatchJob,
     listen: Callable[[Pace], None] = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
+    launcher: Launcher | None = None,
 ) -> BatchResult:
     """Answer every record of the inputs, in their order.
 
@@ -38,6 +41,7 @@ def score_files(
         job: What is to be scored.
         listen: Told after every window.
         clock: Seconds.
+        launcher: Whose processes answer, as many as the job's threads; None: threads of this process do.
 
     Raises:
         DataError: An input cannot be read or lacks a column; a record is refused and the job says `stop`; the output is
@@ -57,7 +61,7 @@ def score_files(
             now, fresh = journal.counts, journal.counts.read - before.read
             listen(Pace(now.read, now.refused, window.done, clock() - begun, fresh, max(window.done - start, 0.0)))
 
-        _score(loaded, job, plan, journal, tell)
+        _score(loaded, job, plan, journal, tell, launcher)
         for place in plan.inputs.places:
             if changed(place):
                 raise DataError(f"{place.name} was changed while it was read; run again with --restart")
@@ -67,22 +71,37 @@ def score_files(
     return BatchResult(counts, before.read, clock() - begun, job.rejects_file if counts.refused else None)
 
 
-def _score(loaded: Loaded, job: BatchJob, plan: Plan, journal: Journal, tell: Callable[[Window, float], None]) -> None:
+def _score(
+    loaded: Loaded,
+    job: BatchJob,
+    plan: Plan,
+    journal: Journal,
+    tell: Callable[[Window, float], None],
+    launcher: Launcher | None,
+) -> None:
     """Every window that is not finished. `tell` gets it, and the share of the input finished before the first."""
     read, start = journal.counts.read, None
-    with ThreadPoolExecutor(job.threads, thread_name_prefix="tuneloop-compute") as pool:
-        scorer = Scorer(loaded, pool, job.batch_rows)
-        windows = plan.inputs.windows(job.window_rows, skip=len(journal.parts()))
-        for prepared in _ahead(map(scorer.prepare, windows)):
-            window = prepared.window
+    windows = plan.inputs.windows(job.window_rows, skip=len(journal.parts()))
+    if launcher is None:
+        done = _answered_here(loaded, job, windows)
+    else:
+        done = answered_by(launcher, loaded, job.batch_rows, job.threads, windows)
+    with contextlib.closing(done):
+        for window, answers, refused in done:
             if start is None:
                 start = window.done * read / (read + len(window.records))
-            answers, refused = scorer.answer(prepared)
             if refused and job.on_error == "stop":
                 place = min(refused)
                 raise refused_error(window, place, refused[place])
             _keep(job, plan, journal, window, answers, refused)
             tell(window, start)
+
+
+def _answered_here(loaded: Loaded, job: BatchJob, windows: Iterator[Window]) -> Generator[Answered, None, None]:
+    with ThreadPoolExecutor(job.threads, thread_name_prefix="tuneloop-compute") as pool:
+        scorer = Scorer(loaded, pool, job.batch_rows)
+        for prepared in _ahead(map(scorer.prepare, windows)):
+            yield prepared.window, *scorer.answer(prepared)
 
 
 def _keep(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneloop.api import Answer, Arrays, Encoded, RequestError, Row, scatter
+from tuneloop.serving.generating.predictor import GeneratingPredictor
 from tuneloop.serving.loader import Loaded
 from tuneloop.serving.offline.inputs import Window
 
@@ -76,7 +77,14 @@ class Scorer:
         refused = dict(prepared.refused)
         answers: list[Answer | None] = [None] * len(prepared.window.records)
         positions = prepared.positions
-        if positions:
+        if isinstance(self._predictor, GeneratingPredictor):
+            texts = self._pool.map(self._generate, prepared.rows)
+            for position, found in zip(positions, texts, strict=True):
+                if isinstance(found, Refusal):
+                    refused[position] = found
+                else:
+                    answers[position] = found
+        elif positions:
             outputs, failed = self._outputs(prepared)
             refused |= {positions[row]: refusal for row, refusal in failed.items()}
             taken = [row for row in range(len(positions)) if row not in failed]
@@ -87,6 +95,15 @@ class Scorer:
                 for row, answer in zip(taken, self._predictor.task.answers_to(rows, outputs), strict=True):
                     answers[positions[row]] = answer
         return answers, refused
+
+    def _generate(self, row: Row) -> Answer | Refusal:
+        """The text of one row, as a server gives it to who asks for the most probable one."""
+        try:
+            return self._predictor.predict([row]).answers[0]
+        except RequestError as error:
+            return Refusal(error.reason, error.field)
+        except Exception as error:
+            return Refusal(f"the model cannot take it: {error}")
 
     def _encode(self, rows: Sequence[Row]) -> tuple[list[Row], list[Encoded]]:
         """The rows checked, and encoded."""
