@@ -12,16 +12,25 @@ from tuneloop.plugins import nearest
 ANSWER_KEYS = ("label", "target")
 """Two names for the column with the reference answer."""
 
+COMPLETION = "completion"
+"""The role of that column among the inputs, where the model reads right answers token by token to learn them."""
+
 Complain = Callable[[KeyPath, str], None]
 
 
 def read_columns(raw: Mapping[str, Any], task: type[Task], key: str | None, complain: Complain) -> Columns:
     """The roles of the columns; what is wrong goes to `complain` with its path below `data.columns`."""
+    if task.loss == "likelihood" and task.roles and not any(name in raw for name in ANSWER_KEYS):
+        # The texts themselves are learned: they are prompt and answer in one.
+        inputs = _read_roles(raw, task.roles, complain)
+        return Columns(inputs=inputs, target=next(iter(inputs.values()), None), key=key)
     target = _read_target(raw, complain)
     inputs = _read_roles(raw, task.roles, complain) if task.roles else _read_table(raw, complain)
     for column in inputs.values():
         if target is not None and column == target:
             complain((), f"column {column!r} is both an input and the answer: the model would read what it must find")
+    if task.loss == "likelihood" and target is not None:
+        inputs = {**inputs, COMPLETION: target}
     return Columns(inputs=inputs, target=target, key=key)
 
 

@@ -85,6 +85,11 @@ class StoreShape(Section):
     )
     drop_columns: list[Text] = Field([], description="Columns of which nothing is stored.")
     hash_columns: list[Text] = Field([], description="Columns of which a hash is stored.")
+    required: bool = Field(
+        False,
+        description="Whether a server refuses to start while its store cannot be reached; else it answers, and keeps "
+        "in memory what is to be stored, as far as that fits.",
+    )
 
     @pydantic.model_validator(mode="after")
     def _say_it_once(self) -> StoreShape:

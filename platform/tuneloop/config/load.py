@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tuneloop.api import ConfigError
+from tuneloop.config.candidates import resolve
+from tuneloop.config.changes import changed
 from tuneloop.config.document import MAX_BYTES, Document, read_document
 from tuneloop.config.live_shape import RolloutShape, StoreShape
 from tuneloop.config.problems import KeyPath, Problem, dotted, quoted
@@ -16,6 +20,7 @@ from tuneloop.config.project import (
     Evaluate,
     Export,
     Gate,
+    Launch,
     Links,
     Model,
     Monitor,
@@ -30,6 +35,8 @@ from tuneloop.config.project import (
     Tune,
 )
 from tuneloop.config.resolve import Resolver
+from tuneloop.config.search import Candidates
+from tuneloop.config.search_check import check_search
 from tuneloop.config.shape import ChampionShape, ProjectShape
 from tuneloop.monitoring.store_policy import StorePolicy
 from tuneloop.plugins import PluginManager
@@ -58,19 +65,60 @@ def load_project(path: Path, plugins: PluginManager) -> Project:
     return parse_project(content, file, plugins)
 
 
-def parse_project(content: bytes, file: Path, plugins: PluginManager) -> Project:
-    """Check the bytes of a project file that stands, or would stand, at `file`; errors as in `load_project`."""
+def parse_project(
+    content: bytes, file: Path, plugins: PluginManager, changes: Mapping[str, Any] | None = None
+) -> Project:
+    """Check the bytes of a project file that stands, or would stand, at `file`; errors as in `load_project`.
+
+    Args:
+        content: Of the file.
+        file: Its place.
+        plugins: What names and options are checked against.
+        changes: Paths such as `tune.learning_rate` to values that stand there in place of the file's, as a search
+            tries or has found them. What is to be searched for is then not checked again.
+    """
     document = read_document(content)
     if not isinstance(document.value, dict):
         if not document.problems:
             said = f"value {quoted(document.value)}: expected a mapping of keys to values, such as `name: my-project`"
             document.problems.append(Problem(1, (), said))
         raise _error(document.problems, file)
-    resolver = Resolver(document, plugins)
-    problems = [*document.problems, *_unless_known(resolver.problems, document)]
+    if changes:
+        try:
+            document = changed(document, changes)
+        except LookupError as error:
+            raise ConfigError([f"{_shown(file)}: {error}"]) from error
+    resolver, candidates, problems = resolve(document, plugins)
+    if not changes and not document.problems and not problems:
+        problems = _search_problems(document, resolver, plugins)
+    problems = [*document.problems, *_unless_known(problems, document)]
     if problems or resolver.shape is None:
         raise _error(problems, file)
-    return _project(resolver, resolver.shape, file, content)
+    return _project(resolver, resolver.shape, file, content, candidates)
+
+
+def _search_problems(document: Document, resolver: Resolver, plugins: PluginManager) -> list[Problem]:
+    shape, found = resolver.shape, list[Problem]()
+    if shape is None or shape.search is None:
+        return found
+
+    def attempt(changes: Mapping[str, Any]) -> list[Problem]:
+        try:
+            return resolve(changed(document, changes), plugins)[2]
+        except LookupError as error:
+            return [Problem(1, (), str(error))]
+
+    def complain(path: KeyPath, text: str) -> None:
+        found.append(Problem(document.line(path), path, text))
+
+    split = shape.data.split
+    check_search(shape.search.search(), attempt, complain, steady=bool(split.key or split.group or split.time))
+    metric = shape.search.metric
+    if metric is not None and metric not in resolver.metrics:
+        reported = ", ".join(resolver.metrics)
+        said = f"metric {metric!r} is not reported, only {reported}: add it to evaluate.metrics"
+        complain(("search", "metric"), said)
+    return found
 
 
 def _unless_known(problems: list[Problem], document: Document) -> list[Problem]:
@@ -93,7 +141,9 @@ def _shown(file: Path) -> str:
         return str(file)
 
 
-def _project(resolver: Resolver, shape: ProjectShape, file: Path, content: bytes) -> Project:
+def _project(
+    resolver: Resolver, shape: ProjectShape, file: Path, content: bytes, candidates: Candidates | None
+) -> Project:
     split, gate, export, monitor, retrain = shape.data.split, shape.gate, shape.export, shape.monitor, shape.retrain
     source, source_options = resolver.options("data")
     base, base_options = resolver.options("model")
@@ -110,10 +160,11 @@ def _project(resolver: Resolver, shape: ProjectShape, file: Path, content: bytes
             transforms=resolver.transforms,
             split=Split(**split.model_dump()),
             check=Check(tuple(shape.data.check.stop), tuple(shape.data.check.ignore)),
+            processes=shape.data.processes,
         ),
         model=Model(base, base_options),
         tune=Tune(strategy, strategy_options, shape.tune.seed),
-        evaluate=Evaluate(resolver.metrics),
+        evaluate=Evaluate(resolver.metrics, shape.evaluate.calibrate, shape.evaluate.folds),
         gate=Gate(
             require=dict(gate.require),
             champion_metric=gate.champion.metric if gate.champion else None,
@@ -158,7 +209,17 @@ def _project(resolver: Resolver, shape: ProjectShape, file: Path, content: bytes
         requires_plugins=tuple(shape.requires_plugins),
         store=_store(shape.store),
         rollout=_rollout(shape.rollout),
+        search=shape.search.search() if shape.search else None,
+        candidates=candidates,
+        launch=Launch(*resolver.launcher) if resolver.launcher else None,
+        card=shape.card.card(),
+        storage=_storage(shape.storage, file.parent),
     )
+
+
+def _storage(place: str | None, root: Path) -> str | None:
+    """A URL as it stands; a path from the project's folder on."""
+    return place if place is None or "://" in place else str((root / Path(place).expanduser()).resolve())
 
 
 def _rollout(shape: RolloutShape) -> Rollout:
@@ -181,6 +242,7 @@ def _store(store: StoreShape) -> StorePolicy:
         inputs=store.inputs,
         drop_columns=tuple(dict.fromkeys(store.drop_columns)),
         hash_columns=tuple(dict.fromkeys(store.hash_columns)),
+        required=store.required,
     )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import pydantic
 
 from tuneloop.api import Columns
+from tuneloop.config.card_shape import Card
+from tuneloop.config.search import Candidates, Search
 from tuneloop.monitoring.store_policy import KEEP_ALL, StorePolicy
 
 Trigger = Literal["drift", "accuracy", "concept"]
@@ -21,6 +23,7 @@ class Split:
 
     `key` names the column whose hash decides where a row goes; None: the whole row decides. Rows that agree in column
     `group` stay together. By column `time` the newest rows are the test rows. `stratify` gives each class its shares.
+    `fold` `(i, k)` is never written in a file: part i of k is the test split of one training of a cross-validation.
     """
 
     validation: float
@@ -31,6 +34,7 @@ class Split:
     group: str | None = None
     time: str | None = None
     stratify: bool = False
+    fold: tuple[int, int] | None = None
 
 
 FindingName = Literal[
@@ -58,7 +62,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Where rows come from. `options` is the data source's own model; each transform is a name with its options."""
+    """Where rows come from. `options` is the data source's own model; each transform is a name with its options.
+
+    `processes` encode the rows; None: all cores where there are many rows.
+    """
 
     source: str
     options: pydantic.BaseModel
@@ -66,6 +73,7 @@ class Data:
     transforms: tuple[tuple[str, pydantic.BaseModel], ...]
     split: Split
     check: Check = Check()
+    processes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +94,26 @@ class Tune:
 
 
 @dataclass(frozen=True, slots=True)
+class Launch:
+    """Where training runs."""
+
+    launcher: str
+    options: pydantic.BaseModel
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluate:
-    """What is measured; the first metric picks the best checkpoint where nothing else says so."""
+    """What is measured; the first metric picks the best checkpoint where nothing else says so.
+
+    Attributes:
+        metrics: Names.
+        calibrate: `temperature`: logits are divided by a number fitted on the validation split; `none`: they are not.
+        folds: Into how many parts rows are cut for cross-validation; None: there is none.
+    """
 
     metrics: tuple[str, ...]
+    calibrate: Literal["temperature", "none"] = "temperature"
+    folds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +328,11 @@ class Project:
         root: The folder of the file, absolute; relative paths are relative to it.
         source_sha256: Hash of the file's bytes, in hexadecimal.
         requires_plugins: The distributions with plugins that must be installed, each with its versions.
+        launch: Where training runs; None: in this process.
+        storage: Absolute path or fsspec URL where artifacts, channel and checkpoints are kept too; None: nowhere.
+        search: Options that are looked for; None: none.
+        candidates: Base models to choose from, of which `model` is the first; None where the project names one, or
+            one was chosen.
     """
 
     name: str
@@ -322,6 +351,11 @@ class Project:
     requires_plugins: tuple[str, ...] = ()
     store: StorePolicy = KEEP_ALL
     rollout: Rollout = Rollout()
+    launch: Launch | None = None
+    card: Card = field(default_factory=Card)
+    storage: str | None = None
+    search: Search | None = None
+    candidates: Candidates | None = None
 
     @property
     def state(self) -> Path:

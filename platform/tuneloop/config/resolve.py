@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pydantic
 
-from tuneloop.api import BaseModel, Columns, Exporter, Metric, PluginError, Strategy, Task, UnknownPluginError
+from tuneloop.api import BaseModel, Columns, Exporter, Launcher, Metric, PluginError, Strategy, Task, UnknownPluginError
 from tuneloop.config.columns import read_columns
 from tuneloop.config.document import Document
 from tuneloop.config.problems import KeyPath, Problem, quoted, validate
@@ -39,6 +39,7 @@ class Resolver:
         self.base = self._choose("model", "base model")
         self.strategy = self._choose("tune", "strategy")
         self.exporter = self._choose("export", "exporter")
+        self.launcher = self._choose("launch", "launcher") if "launch" in self.raw else None
         self.transforms = self._transforms()
         self.detectors = self._detectors()
         self.columns = self._columns()
@@ -236,6 +237,7 @@ class Resolver:
                 f"model {base.name!r} is made with {base.framework}. "
                 f"Exporters for it: {', '.join(others) or 'none installed'}",
             )
+        self._check_launch(strategy)
         quantize = self._section("export").get("quantize")
         mode = quantize.get("mode") if isinstance(quantize, Mapping) else None
         if exporter and isinstance(mode, str) and mode not in exporter.quantizations:
@@ -243,6 +245,24 @@ class Resolver:
                 ("export", "quantize", "mode"),
                 f"value {mode!r}: exporter {exporter.name!r} has no such quantisation."
                 f"{nearest(mode, exporter.quantizations)} Known: {', '.join(exporter.quantizations) or 'none'}",
+            )
+
+    def _check_launch(self, strategy: type[Strategy] | None) -> None:
+        """Several processes need a strategy that they can follow together."""
+        if self.launcher is None or strategy is None or strategy.distributed:
+            return
+        name, options = self.launcher
+        launcher: Launcher = self.plugins.create("launcher", name, options)
+        if launcher.processes > 1:
+            others = [
+                s.name
+                for s in self.plugins.classes("strategy")
+                if cast("type[Strategy]", s).distributed and cast("type[Strategy]", s).framework == strategy.framework
+            ]
+            self.complain(
+                ("launch",),
+                f"launcher {name!r} trains with {launcher.processes} processes, and strategy {strategy.name!r} knows "
+                f"only one. Strategies for several: {', '.join(others) or 'none installed'}",
             )
 
     def _peek(self, section: str, kind: Kind) -> type[Any] | None:

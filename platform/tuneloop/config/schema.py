@@ -6,6 +6,7 @@ from typing import Any
 
 import pydantic
 
+from tuneloop.config.candidates import CandidatesShape
 from tuneloop.config.shape import NAMED, DetectorShape, ProjectShape, TransformShape
 from tuneloop.plugins import Kind, PluginManager
 
@@ -13,6 +14,7 @@ _SECTION_KINDS: dict[str, Kind] = {
     "data": "data source",
     "model": "base model",
     "tune": "strategy",
+    "launch": "launcher",
     "export": "exporter",
 }
 
@@ -29,6 +31,7 @@ def project_schema(plugins: PluginManager) -> dict[str, Any]:
         _join_options(definitions, shape.__name__, key, kind, plugins)
     _list_choices(definitions, "DataShape", "transforms", TransformShape, "transform", plugins)
     _list_choices(definitions, "MonitorShape", "detectors", DetectorShape, "detector", plugins)
+    _candidates(schema, definitions)
     _name_choices(schema["properties"]["task"], plugins.names("task"))
     metrics = plugins.names("metric")
     if metrics:
@@ -78,6 +81,16 @@ def _list_choices(
     definitions[section]["properties"][key]["items"] = {
         "anyOf": [{"type": "string", "enum": names} if names else {"type": "string"}, _ref(shape.__name__)]
     }
+
+
+def _candidates(schema: dict[str, Any], definitions: dict[str, Any]) -> None:
+    """The section `model` names one base model, or candidates that each look like it."""
+    shape = CandidatesShape.model_json_schema()
+    definitions |= shape.pop("$defs")
+    shape["properties"]["candidates"]["items"] = _ref("ModelShape")
+    definitions["CandidatesShape"] = shape
+    model = schema["properties"]["model"]
+    model["anyOf"] = [{"$ref": model.pop("$ref")}, _ref("CandidatesShape")]
 
 
 def _options(definitions: dict[str, Any], kind: str, name: str, model: type[pydantic.BaseModel]) -> dict[str, Any]:

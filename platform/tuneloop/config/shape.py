@@ -11,8 +11,11 @@ import pydantic
 from packaging.utils import InvalidName, canonicalize_name
 from pydantic import Field
 
+from tuneloop.config.card_shape import CardShape
+from tuneloop.config.launch_shape import LaunchShape
 from tuneloop.config.live_shape import MonitorShape, RetrainShape, RolloutShape, StoreShape
 from tuneloop.config.project import FindingName
+from tuneloop.config.search_shape import SearchShape
 from tuneloop.config.section import Port, Section, Share, Text, WithOptions
 
 
@@ -28,6 +31,18 @@ def _check_name(name: str) -> str:
 
 
 Name = Annotated[Text, pydantic.AfterValidator(_check_name)]
+
+
+def _check_storage(place: str) -> str:
+    scheme, separator, rest = place.partition("://")
+    if separator and not (scheme and rest.strip("/")):
+        raise ValueError("a folder, or a URL with a bucket, such as s3://bucket/models")
+    if separator and ("@" in rest.split("/", 1)[0] or "?" in rest):
+        raise ValueError("a URL without user, password and query: those come from the environment")
+    return place.rstrip("/") or "/"
+
+
+Storage = Annotated[Text, pydantic.AfterValidator(_check_storage)]
 
 
 class SplitShape(Section):
@@ -82,6 +97,13 @@ class DataShape(WithOptions):
     columns: dict[str, Any] = Field(description="Which column has which role; `label` (or `target`) is the answer.")
     transforms: list[Any] = Field([], description="What cleans rows, in order: names, or mappings with `name`.")
     split: SplitShape = Field(SplitShape(), description="Shares of the rows.")
+    processes: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="Processes that encode rows for training; omitted: all cores where there are many rows. The result "
+        "does not depend on it.",
+    )
     check: CheckShape = Field(CheckShape(), description="What a look at the rows may find without stopping the run.")
 
 
@@ -102,6 +124,18 @@ class EvaluateShape(Section):
     """`evaluate`."""
 
     metrics: list[Text] | None = Field(None, min_length=1, description="Metrics; omitted: the task's own.")
+    calibrate: Literal["temperature", "none"] = Field(
+        "temperature",
+        description="temperature: the scores of classes are divided by a number fitted on the validation split, where "
+        "that makes confidence more truthful; answers stay the same.",
+    )
+    folds: int | None = Field(
+        None,
+        ge=2,
+        le=50,
+        description="Cross-validation: train so many more times, each time tested on another part of the rows; golden "
+        "rows stay out. Omitted: none.",
+    )
 
 
 class ChampionShape(Section):
@@ -219,6 +253,8 @@ class ProjectShape(Section):
     data: DataShape = Field(description="Where rows come from, and how they are split.")
     model: ModelShape = Field(description="What is fine-tuned.")
     tune: TuneShape = Field(description="How it is fine-tuned.")
+    search: SearchShape | None = Field(None, description="Options that are looked for before; omitted: none.")
+    launch: LaunchShape | None = Field(None, description="Where training runs; omitted: in this process.")
     evaluate: EvaluateShape = Field(EvaluateShape(), description="What is measured.")
     gate: GateShape = Field(GateShape(), description="What a challenger must fulfil.")
     export: ExportShape = Field(ExportShape(), description="How the artifact is made.")
@@ -227,16 +263,32 @@ class ProjectShape(Section):
     store: StoreShape = Field(StoreShape(), description="What is kept of predictions, and for how long.")
     retrain: RetrainShape = Field(RetrainShape(), description="When the loop retrains.")
     rollout: RolloutShape = Field(RolloutShape(), description="How the loop brings a new version to the servers.")
+    card: CardShape = Field(CardShape(), description="What only people know: for the model card.")
+    storage: Storage | None = Field(
+        None,
+        description="Folder that several machines mount, or fsspec URL such as s3://bucket/models: artifacts, the "
+        "channel and the checkpoints of training are kept there too, so that another machine serves the model or goes "
+        "on with a run. Keys and passwords come from the environment of the store's client.",
+    )
     requires_plugins: list[Text] = Field(
         [], description="Distributions with plugins that must be installed, such as tuneloop-sklearn>=0.1."
     )
     plugins: PluginsShape = Field(PluginsShape(), description="Which installed plugins may be imported.")
+
+    @pydantic.model_validator(mode="after")
+    def _no_folds_in_time(self) -> ProjectShape:
+        if self.evaluate.folds is not None and self.data.split.time is not None:
+            raise ValueError(
+                "evaluate.folds without data.split.time: in a cross-validation later rows teach about earlier ones"
+            )
+        return self
 
 
 NAMED: dict[str, tuple[str, type[pydantic.BaseModel]]] = {
     "data": ("source", DataShape),
     "model": ("base", ModelShape),
     "tune": ("strategy", TuneShape),
+    "launch": ("launcher", LaunchShape),
     "export": ("format", ExportShape),
 }
 """Sections whose remaining keys are options of the plugin that the given key names."""

@@ -23,9 +23,9 @@ def test_everything_is_kept_where_nothing_is_said(parse: Any) -> None:
 
 
 def test_everything_can_be_asked_for(parse: Any) -> None:
-    store = "retention: 90d, sample: 0.25, inputs: hash, drop_columns: [age, age], hash_columns: [job]"
+    store = "retention: 90d, sample: 0.25, inputs: hash, drop_columns: [age, age], hash_columns: [job], required: true"
     project = parse(PROJECT.format(columns="{target: income}", store=store))
-    assert project.store == StorePolicy(90 * 86400.0, 0.25, "hash", ("age",), ("job",))
+    assert project.store == StorePolicy(90 * 86400.0, 0.25, "hash", ("age",), ("job",), required=True)
 
 
 @pytest.mark.parametrize(
