@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneloop.api import NO_PLACE, DataError, Metric, Predictions
+from tuneloop_torchmetrics.counts import class_parts, mean_over_present, ratio, split
 from tuneloop_torchmetrics.functional import call
 
 
@@ -49,11 +50,22 @@ class ClassificationMetric(Metric):
         present = np.unique(truth).astype(np.int64) if self.average == "none" else None
         return call(self.name, "classification", self.function, predictions.values, truth, mean_of=present, **options)
 
+    def parts(self, predictions: Predictions, references: NDArray[Any]) -> NDArray[np.float64] | None:
+        """The counts of classes, where `joined` can make the metric from them."""
+        if type(self).joined is Metric.joined:
+            return None
+        return class_parts(predictions, references)
+
 
 class Accuracy(ClassificationMetric):
     """The share of right answers, 0 to 1."""
 
     name, function, average = "accuracy", "multiclass_accuracy", "micro"
+
+    def joined(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Right answers by references."""
+        hit, _, truth = split(sums)
+        return ratio(hit.sum(axis=-1), truth.sum(axis=-1))
 
 
 class MacroF1(ClassificationMetric):
@@ -61,11 +73,21 @@ class MacroF1(ClassificationMetric):
 
     name, function, average = "macro_f1", "multiclass_f1_score", "none"
 
+    def joined(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The mean of each class's F1."""
+        hit, answered, truth = split(sums)
+        return mean_over_present(ratio(2 * hit, answered + truth), truth)
+
 
 class WeightedF1(ClassificationMetric):
     """The F1 of each class, averaged by its share of the rows."""
 
     name, function, average = "weighted_f1", "multiclass_f1_score", "weighted"
+
+    def joined(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Each class's F1 by its share of the references."""
+        hit, answered, truth = split(sums)
+        return ratio((ratio(2 * hit, answered + truth) * truth).sum(axis=-1), truth.sum(axis=-1))
 
 
 class MacroPrecision(ClassificationMetric):
@@ -73,11 +95,21 @@ class MacroPrecision(ClassificationMetric):
 
     name, function, average = "macro_precision", "multiclass_precision", "none"
 
+    def joined(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The mean of right answers by answers."""
+        hit, answered, truth = split(sums)
+        return mean_over_present(ratio(hit, answered), truth)
+
 
 class MacroRecall(ClassificationMetric):
     """The recall of each class that the references hold, averaged."""
 
     name, function, average = "macro_recall", "multiclass_recall", "none"
+
+    def joined(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The mean of right answers by references."""
+        hit, _, truth = split(sums)
+        return mean_over_present(ratio(hit, truth), truth)
 
 
 class MatthewsCorrelation(ClassificationMetric):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,20 @@ class SliceRow:
     metric: str
     champion: float
     challenger: float
+    gain: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class GainRow:
+    """What the served model gains over another on one split, by one metric, with the 95 % interval of the gain."""
+
+    over: str
+    split: str
+    metric: str
+    before: float
+    served: float
     gain: float
     low: float
     high: float
@@ -63,6 +77,11 @@ class Report:
         data: Content fingerprint of the rows.
         attempt: The how manyth attempt at the champion it is, from 1; None: there was none to compare with.
         slices: The slices that were compared with the champion.
+        intervals: Metric to column to the ends of its 95 % interval.
+        gains: What the served model gains over others.
+        energy: What training used, in words; empty: not measured.
+        sections: Whole sections as HTML, in order, such as those on the search and on errors; whoever makes one escapes
+            what comes from data.
     """
 
     project: str
@@ -91,3 +110,7 @@ class Report:
     data: str
     attempt: int | None = None
     slices: tuple[SliceRow, ...] = ()
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
+    gains: tuple[GainRow, ...] = ()
+    energy: str = ""
+    sections: Mapping[str, str] = field(default_factory=dict)

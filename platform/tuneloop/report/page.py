@@ -24,6 +24,7 @@ def render(report: Report) -> str:
     if 0 < len(report.confusion_labels) <= _MOST_CLASSES:
         matrices["confusion"] = matrix("confusion", report.confusion_labels, report.confusion)
     drawings = {f"curve {name}": drawing for name, drawing in curves.items()} | matrices
+    drawings |= {f"section {name}": section for name, section in report.sections.items()}
     return fill("page.html.j2", drawings=drawings, report=report, curves=list(curves))
 
 

@@ -1,0 +1,59 @@
+"""What `baseline` keeps of the probe for later steps: its answers on test, and what it takes unseen training rows for.
+
+The files are absent where a task's answers are of another kind.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuneloop.api import Predictions
+from tuneloop.pipeline.comparing.comparison import Judged
+from tuneloop.pipeline.evaluating.left_out import left_out_probabilities
+
+_PROBE, _LEFT_OUT = "probe.npz", "left-out.npz"
+_MOST_WORK = 4e9
+"""Rows times features squared; more would take a minute."""
+
+
+def keep_probe(folder: Path, judged: Judged) -> None:
+    """Write the probe's answers on the test rows that it was asked for."""
+    predictions, references = judged
+    arrays = {"values": predictions.values, "references": references}
+    if predictions.scores is not None:
+        arrays["scores"] = predictions.scores
+    if all(array.dtype != object for array in arrays.values()):
+        np.savez(folder / _PROBE, allow_pickle=False, **arrays)
+
+
+def load_probe(folder: Path, labels: tuple[str, ...]) -> Judged | None:
+    """The probe's answers and their references; None where none were kept."""
+    found = _load(folder / _PROBE)
+    if found is None:
+        return None
+    return Predictions(found["values"], found.get("scores"), labels), found["references"]
+
+
+def keep_left_out(folder: Path, features: NDArray[Any], labels: NDArray[np.integer], classes: int) -> None:
+    """Write what each training row is taken for by a model that has not seen it."""
+    if features.ndim != 2 or labels.ndim != 1 or len(features) * float(features.shape[1]) ** 2 > _MOST_WORK:
+        return
+    probabilities = left_out_probabilities(features, labels, classes)
+    np.savez(folder / _LEFT_OUT, allow_pickle=False, labels=labels, probabilities=probabilities.astype(np.float32))
+
+
+def load_left_out(folder: Path) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
+    """Labels and probabilities of the first training rows that have a label; None where none were kept."""
+    found = _load(folder / _LEFT_OUT)
+    return None if found is None else (found["labels"], found["probabilities"])
+
+
+def _load(path: Path) -> dict[str, NDArray[Any]] | None:
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as found:
+        return {name: found[name] for name in found.files}

@@ -1,0 +1,96 @@
+"""Which classes are taken for which, and the wrong answers that were given most confidently."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tuneloop.api import NO_PLACE, Predictions
+from tuneloop.pipeline.comparing.comparison import Judged
+from tuneloop.pipeline.evaluating.wrong import Wrongness
+
+_PAIRS = 15
+_ROWS_SHOWN = 20
+_ERRORS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusedPair:
+    """A class that is taken for another.
+
+    Attributes:
+        right: The right label.
+        answered: What was answered.
+        count: How often.
+        share: Of all references with the right label.
+        positions: Rows where it happened, as positions among the rows looked at.
+    """
+
+    right: str
+    answered: str
+    count: int
+    share: float
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A wrong answer: its row, what was right, what was answered, and how sure the model was, or how far off."""
+
+    position: int
+    right: str
+    answered: str
+    weight: float
+
+
+def confused_pairs(judged: Judged) -> tuple[ConfusedPair, ...]:
+    """The pairs of classes that are confused most often; none where an answer is no single class."""
+    predictions, references = judged
+    labels, values = predictions.labels, predictions.values
+    if not labels or values.shape != references.shape or _many(predictions):
+        return ()
+    at = np.argwhere((values != references) & (references >= 0) & (values >= 0))
+    cells = tuple(at.T)
+    pairs = np.stack([references[cells], values[cells]], axis=1)
+    found = []
+    for right, answered in {(int(a), int(b)) for a, b in pairs}:
+        mine = (pairs == (right, answered)).all(axis=1)
+        rows = dict.fromkeys(at[mine, 0].tolist())
+        share = float(mine.sum() / (references == right).sum())
+        pair = ConfusedPair(labels[right], labels[answered], int(mine.sum()), share, tuple(rows)[:_ROWS_SHOWN])
+        found.append(pair)
+    return tuple(sorted(found, key=lambda one: (-one.count, -one.share, one.right, one.answered))[:_PAIRS])
+
+
+def worst_mistakes(judged: Judged, wrong: Wrongness) -> tuple[Mistake, ...]:
+    """The wrong answers of which the model was surest; where it names no confidence, those that are furthest off."""
+    predictions, references = judged
+    at = np.flatnonzero(wrong.values > 0)
+    weight = wrong.values if wrong.confidence is None else wrong.confidence
+    order = at[np.argsort(-weight[at], kind="stable")][:_ERRORS]
+    found = []
+    for row in order.tolist():
+        right, answered = _said(predictions, references[row]), _said(predictions, predictions.values[row])
+        found.append(Mistake(row, right, answered, float(weight[row])))
+    return tuple(found)
+
+
+def _many(predictions: Predictions) -> bool:
+    """Whether a row has any number of labels."""
+    return predictions.values.ndim == 2 and predictions.scores is not None and predictions.scores.ndim == 2
+
+
+def _said(predictions: Predictions, value: Any) -> str:
+    """An answer or a reference as a person reads it."""
+    labels = predictions.labels
+    if isinstance(value, np.ndarray):
+        if _many(predictions):
+            return ", ".join(labels[place] for place in np.flatnonzero(value == 1).tolist()) or "none"
+        return " ".join(labels[one] if 0 <= one < len(labels) else "?" for one in value.tolist() if one != NO_PLACE)
+    if isinstance(value, tuple):
+        return " | ".join(map(str, value))
+    if labels:
+        return labels[value] if 0 <= value < len(labels) else "?"
+    return f"{float(value):.6g}" if isinstance(value, float | np.floating) else str(value)
