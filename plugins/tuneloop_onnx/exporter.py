@@ -45,6 +45,13 @@ class Onnx(Exporter):
         from tuneloop_onnx.write import write_graph
 
         target = folder / "model.onnx"
+        if hasattr(model, "decoder"):
+            from tuneloop_onnx.decoder import trace_decoder
+
+            # Its own graph has a cache; that of `spec`, which scores texts, follows from it.
+            graph, own = trace_decoder(model, self.options.opset)
+            write_graph(graph, own, target)
+            return target
         write_graph(trace(model, spec, self.options.opset), spec, target)
         return target
 

@@ -15,11 +15,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.postgres import Postgres
 
+from tuneloop.api import ServingError
 from tuneloop.artifact import Artifact
 from tuneloop.monitoring.store import Prediction, PredictionStore
-from tuneloop.monitoring.store_policy import KEY_VARIABLE, POLICY_VARIABLE, StorePolicy
+from tuneloop.monitoring.store_policy import KEY_VARIABLE, POLICY_FILE, POLICY_VARIABLE, StorePolicy
 from tuneloop.serving.packaging.bento import bento_folder, build_bento
 from tuneloop.serving.server import start_server, store_variables
+from tuneloop.serving.service import Settings
+from tuneloop.serving.storing import StoreSettings, Storing
 
 MODEL = "tiny-income"
 GOOD = {"age": 30, "hours per week": 40.5, "job": "cook"}
@@ -155,6 +158,33 @@ def test_a_project_that_keeps_little_is_obeyed(serve: Serve, database_url: str, 
     assert {row["hours per week"] for row in rows} == {40.5}
     assert len({row["job"]["hashed"] for row in rows}) == 1
     store.close()
+
+
+def test_what_a_bento_says_is_obeyed_unless_a_variable_says_otherwise(tmp_path: Path) -> None:
+    file, policy = tmp_path / POLICY_FILE, StorePolicy(sample=0.5, inputs="hash", required=True)
+    assert Settings.from_environment({}, file).store.policy == StorePolicy()
+    file.write_text(policy.as_json())
+    # Nothing is stored, so no key is asked for.
+    assert Settings.from_environment({}, file).store.policy == policy
+    with pytest.raises(ServingError, match=f"{KEY_VARIABLE} names no file"):
+        Settings.from_environment({"TUNELOOP_STORE_URL": "sqlite://"}, file)
+    said = StorePolicy(sample=0.25)
+    assert Settings.from_environment({POLICY_VARIABLE: said.as_json()}, file).store.policy == said
+    file.write_text('{"sample": 7}')
+    with pytest.raises(ServingError, match=rf"{POLICY_FILE} is no policy of a store"):
+        Settings.from_environment({}, file)
+
+
+def test_a_store_that_is_required_is_not_waited_for() -> None:
+    url = "postgresql+psycopg://me:geheim@127.0.0.1:1/x"
+
+    def opened(policy: StorePolicy) -> Storing:
+        return Storing(url, MODEL, StoreSettings(url, policy), written=lambda _: None, compared=lambda _: None)
+
+    with pytest.raises(ServingError, match="nobody listens") as caught:
+        opened(StorePolicy(required=True))
+    assert "geheim" not in str(caught.value)
+    opened(StorePolicy()).close()
 
 
 @pytest.fixture

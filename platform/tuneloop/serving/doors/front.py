@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneloop.serving.doors.body import check_length
+from tuneloop.serving.doors.generating.paths import CHAT, COMPLETIONS, MODELS
 from tuneloop.serving.doors.problems import Problem
 from tuneloop.serving.doors.refusals import count_refusal
 from tuneloop.serving.engine import Engine
@@ -25,12 +26,17 @@ _STATIC = "/static_content/"
 class Front:
     """An ASGI middleware around the whole application."""
 
-    def __init__(self, app: Any, engine: Engine, guard: Guard | None = None) -> None:
+    def __init__(self, app: Any, engine: Engine, guard: Guard | None = None, *, generates: bool = False) -> None:
         self._app, self._engine, self._guard = app, engine, guard
         fixed = ("/", "/docs.json", "/schema.json", "/livez", "/healthz", "/readyz", "/metrics")
         protocol = ("/v2", "/v2/health/live", "/v2/health/ready")
         self._paths: dict[str, tuple[str, ...]] = dict.fromkeys((*fixed, *protocol, *_static_files()), _GET)
         self._paths |= {"/predict": ("POST",), "/feedback": ("POST",)}
+        if generates:
+            place = f"/v2/models/{engine.model}"
+            texts = (COMPLETIONS, CHAT, f"{place}/generate", f"{place}/generate_stream")
+            self._paths |= dict.fromkeys(texts, ("POST",))
+            self._paths |= dict.fromkeys((MODELS, f"{MODELS}/{engine.model}"), _GET)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Pass a request on, or refuse it."""

@@ -15,7 +15,15 @@ from tuneloop.serving.doors.tensors import DATATYPES
 from tuneloop.serving.loader import Loaded
 
 PLATFORM = "onnxruntime_onnx"
-COLUMN_TYPES = {"text": "BYTES", "category": "BYTES", "number": "FP64", "words": "BYTES", "audio": "BYTES"}
+COLUMN_TYPES = {
+    "text": "BYTES",
+    "category": "BYTES",
+    "number": "FP64",
+    "words": "BYTES",
+    "audio": "BYTES",
+    "image": "BYTES",
+    "prompt": "BYTES",
+}
 
 
 def model_metadata(loaded: Loaded) -> dict[str, Any]:

@@ -29,6 +29,7 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "wrong-content-type": (415, "The content type is not understood"),
     "head-too-large": (431, "The request's line and headers are too large"),
     "overloaded": (429, "The server has more work than it can do"),
+    "client-gone": (499, "The client hung up before it was answered"),
     "internal": (500, "The server failed"),
     "not-ready": (503, "The server is not ready"),
     "store-unreachable": (503, "The prediction store does not answer"),

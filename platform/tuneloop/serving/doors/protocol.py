@@ -14,6 +14,7 @@ import orjson
 
 import tuneloop
 from tuneloop.serving.doors.answer_tensors import answer_tensors, write_answers
+from tuneloop.serving.doors.direct import Door
 from tuneloop.serving.doors.infer_request import are_tensors, read_infer_request, rows_of
 from tuneloop.serving.doors.metadata import model_config, model_metadata
 from tuneloop.serving.doors.problems import MEDIA_TYPE, Problem, as_problem
@@ -31,13 +32,21 @@ _EXTENSIONS = ("binary_tensor_data", "model_configuration")
 
 
 class ProtocolDoor:
-    """An ASGI application for everything under `/v2`."""
+    """An ASGI application for everything under `/v2`.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    Args:
+        engine: Answers.
+        texts: Has texts generated, where the model does; None: it does not.
+    """
+
+    def __init__(self, engine: Engine, texts: Door | None = None) -> None:
+        self._engine, self._texts = engine, texts
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Answer one request; every failure is a JSON problem."""
+        if self._texts is not None and scope["path"].endswith(("/generate", "/generate_stream")):
+            await self._texts(scope, receive, send)
+            return
         try:
             status, head, body = await self._answer(scope, receive)
         except Exception as error:

@@ -10,6 +10,7 @@ import pydantic
 
 from tuneloop.api import Answer, Column, Row, Task
 from tuneloop.serving.doors.body import MOST_LABELS, MOST_ROWS
+from tuneloop.serving.generating.options import MOST_TEXTS, GenerationOptions
 from tuneloop.serving.wishes import DURABLE_HEADER
 
 LONGEST_LABEL = 10_000
@@ -20,7 +21,11 @@ LARGEST = 3.4028234663852886e38
 SHORT_SOUND = "UklGRigAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQQAAAABAAIA"
 """Two samples as a WAV file, for the page: a golden example may be a megabyte."""
 
+SHORT_IMAGE = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4nGNgaGD47wAABEQBwOpq4d8AAAAASUVORK5CYII="
+"""Two by two pixels as a PNG file, for the page."""
+
 _NUMBER = Annotated[float, pydantic.Field(ge=-LARGEST, le=LARGEST)]
+_Byte = Annotated[int, pydantic.Field(ge=0, le=255)]
 _TEXT = Annotated[str, pydantic.StringConstraints(pattern=r"^[^\x00]*$")]
 _WORDS = Annotated[str, pydantic.StringConstraints(pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
 
@@ -36,8 +41,19 @@ class Samples(pydantic.BaseModel):
     sampling_rate: int = pydantic.Field(ge=2_000, le=384_000, description="Samples a second.")
 
 
+class Pixels(pydantic.BaseModel):
+    """A picture as numbers."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    array: list[list[_Byte] | list[Annotated[list[_Byte], pydantic.Field(min_length=3, max_length=3)]]] = (
+        pydantic.Field(min_length=1, description="Rows of pixels: numbers for grey, or three for red, green and blue.")
+    )
+
+
 _KINDS: dict[str, tuple[Any, str]] = {
     "text": (_WORDS, "A text that is not blank."),
+    "prompt": (_WORDS, "A text that is not blank, which the model goes on from."),
     "words": (
         _WORDS | Annotated[list[_WORDS], pydantic.Field(min_length=1)],
         "A text that is not blank, which is split into words; or a list of words.",
@@ -45,6 +61,10 @@ _KINDS: dict[str, tuple[Any, str]] = {
     "audio": (
         Annotated[str, pydantic.StringConstraints(min_length=1)] | Samples,
         "Base64 of a sound file (WAV; FLAC, OGG and MP3 where the server has soundfile); or samples with their rate.",
+    ),
+    "image": (
+        Annotated[str, pydantic.StringConstraints(min_length=1)] | Pixels,
+        "Base64 of an image file (PNG, JPEG, WEBP, GIF, BMP); or its pixels.",
     ),
     "number": (_NUMBER | None, "A finite number; null where it is missing."),
     "category": (
@@ -78,7 +98,10 @@ class FeedbackItem(pydantic.BaseModel):
         | int
         | float
         | Annotated[list[Annotated[str, pydantic.StringConstraints(max_length=200)]], pydantic.Field(max_length=4000)]
-    ) = pydantic.Field(description="What the answer should have been; a list of tags where words have one each.")
+    ) = pydantic.Field(
+        description="What the answer should have been; a list of tags where words have one each, of labels where any "
+        "number may apply, or of texts that are right."
+    )
 
 
 class FeedbackRequest(pydantic.BaseModel):
@@ -135,15 +158,22 @@ def make_schemas(
         __base__=task.AnswerModel,
         id=(str, pydantic.Field(description="Send the label back to POST /feedback under this id.")),
     )
-    sounds = {column.name: SHORT_SOUND for column in columns if column.kind == "audio"}
-    shown = [{**one, **sounds} for one in rows]
+    short = {"audio": SHORT_SOUND, "image": SHORT_IMAGE}
+    files = {column.name: short[column.kind] for column in columns if column.kind in short}
+    shown = [{**one, **files} for one in rows]
     example_rows: Any = shown[:2]
     example_answers: Any = [{"id": f"{i:024x}", **one} for i, one in enumerate(answers[:2])]
+    generates = task.loss == "likelihood"
+    more: dict[str, Any] = {}
+    if generates:
+        described = pydantic.Field(None, description="How the texts are generated; by default the most probable ones.")
+        more = {"options": (GenerationOptions | None, described)}
     request = pydantic.create_model(
         "PredictRequest",
         __config__=pydantic.ConfigDict(extra="forbid", json_schema_extra={"example": {"rows": example_rows}}),
         __doc__="Rows to answer, in order.",
-        rows=(list[row], pydantic.Field(min_length=1, max_length=MOST_ROWS)),
+        rows=(list[row], pydantic.Field(min_length=1, max_length=MOST_TEXTS if generates else MOST_ROWS)),
+        **more,
     )
     response = pydantic.create_model(
         "PredictResponse",

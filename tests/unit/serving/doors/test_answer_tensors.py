@@ -4,7 +4,7 @@ import numpy as np
 import pydantic
 
 from tuneloop.serving.doors.answer_tensors import AnswerTensor, answer_tensors, write_answers
-from tuneloop.tasks.tabular_regression import RegressionAnswer
+from tuneloop.tasks.regression import RegressionAnswer
 
 
 class Mixed(pydantic.BaseModel):

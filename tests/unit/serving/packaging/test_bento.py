@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from tuneloop.api import ServingError
 from tuneloop.artifact import TRAINING, Artifact, PluginUse
+from tuneloop.monitoring.store_policy import POLICY_FILE, StorePolicy
 from tuneloop.serving.loader import VersionRefusedError
 from tuneloop.serving.packaging.bento import bento_folder, build_bento
 from tuneloop.serving.packaging.lock import BuildDevice
@@ -43,7 +44,8 @@ def test_a_bento_holds_the_artifact_its_lineage_and_nothing_of_training(
     tmp_path: Path, artifacts: Callable[..., Artifact]
 ) -> None:
     artifact = artifacts(1)
-    tag = build_bento(artifact, "7", home=tmp_path)
+    policy = StorePolicy(retention=60.0, drop_columns=("age",))
+    tag = build_bento(artifact, "7", home=tmp_path, policy=policy)
     assert tag == "tiny-income:7"
     folder = bento_folder(tmp_path, tag)
     sealed = Artifact.open(folder / "src" / "artifact", skip=(TRAINING,))
@@ -60,6 +62,7 @@ def test_a_bento_holds_the_artifact_its_lineage_and_nothing_of_training(
     assert len([line for line in lines if line.startswith("bentoml==")]) == 1
     assert json.loads((folder / "src" / SBOM).read_text())["metadata"]["component"]["version"] == "7"
     assert not (folder / SIGNATURE).exists()
+    assert StorePolicy.from_json((folder / "src" / POLICY_FILE).read_text(), "the Bento") == policy
     # Building again replaces it.
     assert build_bento(artifact, "7", home=tmp_path) == tag
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bentos"]
