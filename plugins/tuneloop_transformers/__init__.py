@@ -5,6 +5,9 @@ from __future__ import annotations
 from tuneloop.api import BaseModel, hookimpl
 from tuneloop_transformers.audio import TransformersAudio
 from tuneloop_transformers.base import Transformers
+from tuneloop_transformers.causal import CausalLM
+from tuneloop_transformers.image import TransformersImage
+from tuneloop_transformers.spans import TransformersSpans
 from tuneloop_transformers.tokens import TransformersTokens
 
 TUNELOOP_API = ">=1,<2"
@@ -13,4 +16,4 @@ TUNELOOP_API = ">=1,<2"
 @hookimpl
 def tuneloop_base_models() -> list[type[BaseModel]]:
     """The base models of this folder."""
-    return [Transformers, TransformersTokens, TransformersAudio]
+    return [Transformers, TransformersTokens, TransformersSpans, TransformersAudio, TransformersImage, CausalLM]

@@ -19,7 +19,7 @@ class Transformers(BaseModel):
 
     name = "transformers"
     framework = "torch"
-    tasks = frozenset({"text-classification"})
+    tasks = frozenset({"text-classification", "multi-label-classification", "text-regression"})
     warm_start = True
     Options = TransformersOptions
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,15 +44,17 @@ class Checkpoint:
         return tuple(path for path in found if path.suffix.lower() not in _NEVER_READ)
 
 
-def find_checkpoint(root: Path, name: str, revision: str | None = None) -> Checkpoint:
-    """A folder relative to `root` where there is one, else a hub model.
+def find_checkpoint(
+    root: Path, name: str, revision: str | None = None, needed: Sequence[str] = ("config.json", "tokenizer.json")
+) -> Checkpoint:
+    """A folder relative to `root` where there is one, else a hub model; `needed` are files beside the weights.
 
     Raises:
         PluginError: The text is a path, but no folder is there; or the folder lacks what is needed.
     """
     folder = (root / Path(name).expanduser()).resolve()
     if folder.is_dir():
-        _check_folder(name, folder)
+        _check_folder(name, folder, needed)
         return Checkpoint(name, None, folder)
     # A hub name is `model` or `owner/model`; anything else can only be a path.
     if name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name:
@@ -63,9 +65,9 @@ def find_checkpoint(root: Path, name: str, revision: str | None = None) -> Check
     return Checkpoint(name, revision, None)
 
 
-def _check_folder(name: str, folder: Path) -> None:
+def _check_folder(name: str, folder: Path, needed: Sequence[str]) -> None:
     weights = ("model.safetensors", "model.safetensors.index.json")
-    missing = [file for file in ("config.json", "tokenizer.json") if not (folder / file).is_file()]
+    missing = [file for file in needed if not (folder / file).is_file()]
     if not any((folder / file).is_file() for file in weights):
         missing.append("model.safetensors")
     if missing:

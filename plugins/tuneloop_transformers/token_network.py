@@ -18,6 +18,8 @@ class TokenClassifier(Headed):
     """Token ids in windows to logits a word and a pooled embedding; see `tuneloop.api.TorchModel`."""
 
     pooling = "words"
+    mark = FIRST
+    """The input that is 1 at the places that are answered."""
 
     def __init__(self, backbone: Any, outputs: int, dropout: float) -> None:
         drop_unused(backbone)
@@ -25,29 +27,28 @@ class TokenClassifier(Headed):
 
     def features(self, **inputs: Tensor) -> Tensor:
         """Vectors `float32 [batch, places, hidden]`; those that are no word's first token are `ABSENT`."""
-        return self._states(inputs).masked_fill(_absent(inputs), ABSENT)
+        return self._states(inputs).masked_fill(self._absent(inputs), ABSENT)
 
     def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
         """`logits [batch, places, outputs]`, `ABSENT` where no word begins, and `embedding [batch, hidden]`.
 
         Each input is `[batch, windows, length]`; places are windows times length. The embedding is the mean over words.
         """
-        states, absent = self._states(inputs), _absent(inputs)
+        states, absent = self._states(inputs), self._absent(inputs)
         logits = self.head(states).masked_fill(absent, ABSENT)
         words = (~absent).to(states.dtype)
         embedding = (states * words).sum(dim=1) / words.sum(dim=1).clamp(min=1.0)
         return {"logits": logits, "embedding": embedding}
 
     def _states(self, inputs: dict[str, Tensor]) -> Tensor:
-        batch, windows, length = inputs[FIRST].shape
-        flat = {name: tensor.reshape(batch * windows, length) for name, tensor in inputs.items() if name != FIRST}
+        batch, windows, length = inputs[self.mark].shape
+        flat = {name: tensor.reshape(batch * windows, length) for name, tensor in inputs.items() if name != self.mark}
         states: Tensor = self.backbone(**flat, return_dict=True).last_hidden_state
         return states.float().reshape(batch, windows * length, states.shape[-1])
+
+    def _absent(self, inputs: dict[str, Tensor]) -> Tensor:
+        return (inputs[self.mark] == 0).flatten(1).unsqueeze(-1)
 
     def layer_groups(self) -> list[list[str]]:
         """Parameter names: the head, then the blocks from the top, then what lies below the first block."""
         return layer_groups(self)
-
-
-def _absent(inputs: dict[str, Tensor]) -> Tensor:
-    return (inputs[FIRST] == 0).flatten(1).unsqueeze(-1)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 
+import tuneloop_jiwer
 import tuneloop_river
+import tuneloop_sacrebleu
 import tuneloop_seqeval
 import tuneloop_tabular
 import tuneloop_text
 import tuneloop_torchmetrics
-from tuneloop.api import Column, Columns, Tensor
+import tuneloop_vision
+from tuneloop.api import Column, Columns, Passage, Tensor
 from tuneloop.api.testing import (
     BaseModelContract,
     DataSourceContract,
@@ -26,21 +31,36 @@ from tuneloop.api.testing import (
     TaskContract,
     TransformContract,
 )
-from tuneloop.api.testing.signal_models import EMBEDDING, MODELS, TAGGING, ServedModel
+from tuneloop.api.testing.signal_models import EMBEDDING, GENERATING, MODELS, SPANNING, TAGGING, ServedModel
 from tuneloop.monitoring import signals
-from tuneloop.preprocessing import AudioPreprocessor, TabularPreprocessor, TextPreprocessor, WordsPreprocessor
+from tuneloop.preprocessing import (
+    AudioPreprocessor,
+    ImagePreprocessor,
+    PassagesPreprocessor,
+    PromptPreprocessor,
+    TabularPreprocessor,
+    TextPreprocessor,
+    WordsPreprocessor,
+)
 from tuneloop.preprocessing.clip import Clip
+from tuneloop.preprocessing.picture import Picture
 from tuneloop.tasks import (
     AudioClassification,
+    ImageClassification,
+    MultiLabelClassification,
+    QuestionAnswering,
     TabularClassification,
     TabularRegression,
     TextClassification,
+    TextGeneration,
+    TextRegression,
     TokenClassification,
 )
-from tuneloop_files import AudioFolder, Csv, Jsonl, Npz, Parquet
+from tuneloop_files import AudioFolder, Csv, ImageFolder, Jsonl, Npz, Parquet
 from tuneloop_onnx import Onnx
-from tuneloop_torch import FeatureExtraction, Full, GradualUnfreezing
+from tuneloop_torch import FeatureExtraction, Full, GradualUnfreezing, Lora
 
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGM4AQAAygDJmcpdfgAAAABJRU5ErkJggg=="
 WAVE = "UklGRigAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQQAAAABAAIA"
 ROWS = ({"text": "good day", "stars": 4}, {"text": "", "stars": None}, {"text": 'a, "b"', "stars": 1})
 
@@ -88,16 +108,18 @@ class TestNpz(DataSourceContract):
         "path": "rows.npz",
         "sounds": {"samples": "sound", "offsets": "ends", "rate": 8000},
         "names": {"who": "people"},
+        "images": {"picture": "pixels"},
         "where": {"part": ["train"]},
     }
     expected = (
-        {"audio": WAVE, "who": "ada", "part": "train", "x": [1.0, 2.0]},
-        {"audio": WAVE, "who": "bob", "part": "train", "x": [5.0, 6.0]},
+        {"audio": WAVE, "picture": DOT, "who": "ada", "part": "train", "x": [1.0, 2.0]},
+        {"audio": WAVE, "picture": DOT, "who": "bob", "part": "train", "x": [5.0, 6.0]},
     )
     broken = (
         {"path": "rows.npy"},
         {"path": "bad.npz"},
         {"path": "rows.npz", "arrays": ["no"]},
+        {"path": "rows.npz", "images": {"picture": "x"}},
         {"path": "rows.npz", "where": {"no": [1]}},
         {"path": "rows.npz", "names": {"who": "part"}},
         {"path": "rows.npz", "sounds": {"samples": "x", "offsets": "ends", "rate": 8000}},
@@ -116,6 +138,7 @@ class TestNpz(DataSourceContract):
             people=np.array(["ada", "bob"]),
             part=np.array(["train", "test", "train"]),
             x=np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),
+            pixels=np.full((3, 1, 1), 200, dtype=np.uint8),
         )
         np.save(root / "rows.npy", np.zeros(3))
         np.savez(root / "pickle.npz", x=np.array([{}, []], dtype=object))
@@ -134,6 +157,22 @@ class TestAudioFolder(DataSourceContract):
     def files(self, root: Path) -> None:
         for name, content in (("dog/a.WAV", b"a"), ("cat/deep/b.flac", b"b"), ("cat/notes.txt", b"c")):
             path = root / "sounds" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+class TestImageFolder(DataSourceContract):
+    plugin = ImageFolder
+    options: ClassVar[Any] = {"path": "pictures"}
+    expected = (
+        {"image": "Yg==", "label": "cat", "file": "cat/deep/b.jpeg"},
+        {"image": "YQ==", "label": "dog", "file": "dog/a.PNG"},
+    )
+    broken = ({"path": "no"}, {"path": "pictures/dog"}, {"path": "pictures", "suffixes": [".tiff"]})
+
+    def files(self, root: Path) -> None:
+        for name, content in (("dog/a.PNG", b"a"), ("cat/deep/b.jpeg", b"b"), ("cat/notes.txt", b"c")):
+            path = root / "pictures" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
 
@@ -160,6 +199,43 @@ class TestTokenClassification(TaskContract):
         {"tokens": ["In", "New", "York"], "tags": ["O", "B-place", "I-place"]},
         {"tokens": ["No"], "tags": ["O"]},
     )
+
+
+class TestMultiLabelClassification(TaskContract):
+    plugin = MultiLabelClassification
+
+
+class TestTextGeneration(TaskContract):
+    plugin = TextGeneration
+
+
+class TestTextRegression(TaskContract):
+    plugin = TextRegression
+
+
+class TestImageClassification(TaskContract):
+    plugin = ImageClassification
+
+
+PASSAGES = (
+    {"q": "Who barks?", "c": "The dog barks.", "a": ["The dog", "dog"]},
+    {"q": "Who sleeps?", "c": "A cat sleeps here", "a": ["A cat"]},
+)
+PASSAGE_COLUMNS = Columns({"question": "q", "context": "c"}, target="a")
+
+
+class TestQuestionAnswering(TaskContract):
+    plugin = QuestionAnswering
+    columns = PASSAGE_COLUMNS
+    rows = PASSAGES
+
+    def checked(self) -> list[dict[str, Any]]:
+        rows = []
+        for row in self.rows:
+            passage = Passage(row["c"])
+            passage.offsets = np.array([match.span() for match in re.finditer(r"\w+", passage)])
+            rows.append({"q": row["q"], "c": passage})
+        return rows
 
 
 class TestTabularClassification(TaskContract):
@@ -195,6 +271,15 @@ class TestTextPreprocessor(PreprocessorContract):
         monkeypatch.setattr(type(self), "options", {"tokenizer": tokenizer, "max_length": 16})
 
 
+class TestPromptPreprocessor(PreprocessorContract):
+    plugin = PromptPreprocessor
+    columns = Columns({"text": "text", "completion": "label"}, target="label")
+
+    @pytest.fixture(autouse=True)
+    def _tokenizer(self, tokenizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(type(self), "options", {"tokenizer": tokenizer, "max_length": 16, "stop_ids": [0]})
+
+
 class TestWordsPreprocessor(PreprocessorContract):
     plugin = WordsPreprocessor
     columns = Columns({"tokens": "text"}, target="label")
@@ -202,6 +287,16 @@ class TestWordsPreprocessor(PreprocessorContract):
     @pytest.fixture(autouse=True)
     def _tokenizer(self, tokenizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(type(self), "options", {"tokenizer": tokenizer, "max_length": 16, "overlap": 4})
+
+
+class TestPassagesPreprocessor(PreprocessorContract):
+    plugin = PassagesPreprocessor
+    columns = PASSAGE_COLUMNS
+    rows = (*PASSAGES, {"q": "Why?", "c": "abcdefgh " * 3, "a": ["a"]})
+
+    @pytest.fixture(autouse=True)
+    def _tokenizer(self, tokenizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(type(self), "options", {"tokenizer": tokenizer, "max_length": 24, "overlap": 4})
 
 
 class TestAudioPreprocessor(PreprocessorContract):
@@ -214,6 +309,45 @@ class TestAudioPreprocessor(PreprocessorContract):
     )
 
 
+PICTURES = tuple(
+    {"image": {"array": [[7 * n, 255 - n, 9 * x] for x in range(5 + n)]}, "label": ("a", "b")[n % 2]} for n in range(4)
+)
+PICTURE_COLUMNS = Columns({"image": "image"}, target="label")
+
+
+class TestImagePreprocessor(PreprocessorContract):
+    plugin = ImagePreprocessor
+    options: ClassVar[Any] = {"height": 8, "width": 12}
+    columns = PICTURE_COLUMNS
+    rows = PICTURES
+
+
+class TestImageCnn(BaseModelContract):
+    plugin = tuneloop_vision.ImageCnn
+    options: ClassVar[Any] = {"size": 16, "widths": [4, 6], "channels": 1}
+    columns = PICTURE_COLUMNS
+    rows = PICTURES
+
+
+class TestEfficientNetLite0(BaseModelContract):
+    plugin = tuneloop_vision.EfficientNetLite0
+    options: ClassVar[Any] = {"checkpoint": "lite0", "size": 32}
+    columns = PICTURE_COLUMNS
+    rows = PICTURES[:2]
+
+    def files(self, root: Path) -> None:
+        import torch
+        from safetensors.torch import save_file
+
+        from tuneloop_vision.efficientnet_network import Backbone
+
+        torch.manual_seed(1)
+        (root / "lite0").mkdir(exist_ok=True)
+        weights = {f"timm_model.{name}": tensor for name, tensor in Backbone().state_dict().items()}
+        weights["timm_model.classifier.bias"] = torch.zeros(1000)
+        save_file(weights, root / "lite0" / "model.safetensors")
+
+
 class TestTabularMlp(BaseModelContract):
     plugin = tuneloop_tabular.TabularMlp
     options: ClassVar[Any] = {"hidden": [8, 4]}
@@ -224,6 +358,14 @@ SOUND = ServedModel(
     (Tensor("input_features", "float32", ("batch", 4, 6)),),
     ("high", "low"),
     tuple({"audio": Clip.read({"array": [0.1, -0.2] * n, "sampling_rate": 8000}, 1.0)} for n in (1, 5)),
+    EMBEDDING,
+)
+
+PICTURE = ServedModel(
+    (Column("image", "image"),),
+    (Tensor("pixels", "uint8", ("batch", 3, 4, 4)),),
+    ("cat", "dog"),
+    tuple({"image": Picture.read({"array": [[9 * n, 200]] * n})} for n in (1, 5)),
     EMBEDDING,
 )
 
@@ -245,11 +387,36 @@ class TestGradualUnfreezing(StrategyContract):
     options: ClassVar[Any] = {**QUICK, "head_epochs": 1, "learning_rate": 0.01}
 
 
+class TestLora(StrategyContract):
+    plugin = Lora
+    options: ClassVar[Any] = {**QUICK, "learning_rate": 0.05, "rank": 2}
+
+
+class TestDora(StrategyContract):
+    plugin = Lora
+    options: ClassVar[Any] = {**QUICK, "learning_rate": 0.05, "rank": 2, "dora": True}
+
+
+class TestFullWithEverything(StrategyContract):
+    plugin = Full
+    options: ClassVar[Any] = {
+        **QUICK,
+        "learning_rate": 0.01,
+        "layer_decay": 0.9,
+        "schedule": "polynomial",
+        "micro_batch_size": 5,
+        "l1": 1e-5,
+        "freeze": {"names": ["table.*"]},
+        "reinitialize": {"head": "xavier", "layers": 1},
+    }
+
+
 class TestOnnx(ExporterContract):
     plugin = Onnx
 
 
-for _cls in (*tuneloop_torchmetrics.tuneloop_metrics(), *tuneloop_seqeval.tuneloop_metrics()):
+METRICS = (tuneloop_torchmetrics, tuneloop_seqeval, tuneloop_sacrebleu, tuneloop_jiwer)
+for _cls in (metric for plugin in METRICS for metric in plugin.tuneloop_metrics()):
     globals()[f"Test{_cls.__name__}"] = type(f"Test{_cls.__name__}", (MetricContract,), {"plugin": _cls})
 
 for _cls in tuneloop_river.tuneloop_detectors():
@@ -257,5 +424,7 @@ for _cls in tuneloop_river.tuneloop_detectors():
 
 for _cls in signals.tuneloop_signals():
     globals()[f"Test{_cls.__name__}"] = type(
-        f"Test{_cls.__name__}", (SignalContract,), {"plugin": _cls, "models": (*MODELS, *TAGGING, SOUND)}
+        f"Test{_cls.__name__}",
+        (SignalContract,),
+        {"plugin": _cls, "models": (*MODELS, *TAGGING, *SPANNING, *GENERATING, SOUND, PICTURE)},
     )

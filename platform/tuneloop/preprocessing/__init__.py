@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from tuneloop.api import Preprocessor, hookimpl
 from tuneloop.preprocessing.audio import AudioPreprocessor
+from tuneloop.preprocessing.image import ImagePreprocessor
+from tuneloop.preprocessing.passages import PassagesPreprocessor
+from tuneloop.preprocessing.prompt import PromptPreprocessor
 from tuneloop.preprocessing.tabular import TabularPreprocessor
 from tuneloop.preprocessing.text import TextPreprocessor
 from tuneloop.preprocessing.words import WordsPreprocessor
@@ -14,4 +17,12 @@ TUNELOOP_API = ">=1,<2"
 @hookimpl
 def tuneloop_preprocessors() -> list[type[Preprocessor]]:
     """The preprocessors of this folder."""
-    return [TextPreprocessor, WordsPreprocessor, AudioPreprocessor, TabularPreprocessor]
+    return [
+        TextPreprocessor,
+        PromptPreprocessor,
+        WordsPreprocessor,
+        PassagesPreprocessor,
+        AudioPreprocessor,
+        ImagePreprocessor,
+        TabularPreprocessor,
+    ]

@@ -1,0 +1,127 @@
+"""Base model `causal-lm`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from tuneloop.api import ArtifactError, BaseModel, PluginError, Preprocessor, PreprocessorChoice, Task
+from tuneloop_transformers.backbone import require
+from tuneloop_transformers.checkpoint import Checkpoint, find_checkpoint, reading
+
+_PART = "base model 'causal-lm'"
+_CONFIG, _WEIGHTS = "config.json", "model.safetensors"
+
+
+class CausalOptions(pydantic.BaseModel):
+    """Options of base model `causal-lm`."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    checkpoint: str = pydantic.Field(
+        min_length=1,
+        description="A local folder (relative to the project folder) with config.json, safetensors weights and "
+        "tokenizer.json, or the name of a model on the Hugging Face hub.",
+    )
+    revision: str | None = pydantic.Field(
+        None, description="Branch, tag or commit of a hub model; a commit makes runs repeatable."
+    )
+    max_length: int = pydantic.Field(
+        512, ge=8, le=131_072, description="Tokens of prompt and answer together, at most; longer rows are cut."
+    )
+    max_tokens: int = pydantic.Field(64, ge=1, description="Tokens generated where a request does not say how many.")
+    separator: str = pydantic.Field(
+        "\n", description="Stands between a prompt and its answer, where `data.columns` names a `label`."
+    )
+
+
+class CausalLM(BaseModel):
+    """A pre-trained language model, such as GPT-2, Llama or Qwen2, that goes on with a text."""
+
+    name = "causal-lm"
+    framework = "torch"
+    tasks = frozenset({"text-generation"})
+    warm_start = True
+    Options = CausalOptions
+
+    options: CausalOptions
+
+    def preprocessor(self, root: Path) -> PreprocessorChoice:
+        """The `prompt` preprocessor with the checkpoint's tokenizer, its end tokens and its chat template."""
+        require(_PART)
+        from tuneloop_transformers.prompts import prompt_options
+
+        options = prompt_options(self._checkpoint(root), self.options.max_length)
+        said = {"max_tokens": self.options.max_tokens, "separator": self.options.separator}
+        return PreprocessorChoice("prompt", options | said)
+
+    def files(self, root: Path) -> Sequence[Path]:
+        """The files of a checkpoint in a folder; of a hub model the options name the revision."""
+        return self._checkpoint(root).files
+
+    def build(self, root: Path, task: Task, preprocessor: Preprocessor) -> Any:  # noqa: ARG002
+        """The checkpoint's language model in float32; equal on every call.
+
+        Raises:
+            PluginError: The checkpoint cannot be read, or lacks weights.
+        """
+        require(_PART)
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        from tuneloop_transformers.causal_network import CausalNetwork
+
+        checkpoint = self._checkpoint(root)
+        with reading(checkpoint), torch.random.fork_rng(devices=[]):
+            model, report = AutoModelForCausalLM.from_pretrained(
+                **checkpoint.arguments, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+            )
+        if absent := sorted(set(report["missing_keys"]) & {name for name, _ in model.named_parameters()}):
+            raise PluginError(
+                f"model.checkpoint {checkpoint.name!r} lacks {len(absent)} weights of its {type(model).__name__}, "
+                f"such as {absent[0]!r}: it is no whole language model"
+            )
+        return CausalNetwork(model).eval()
+
+    def save(self, model: Any, task: Task, folder: Path) -> None:  # noqa: ARG002
+        """Write config.json and model.safetensors."""
+        from safetensors.torch import save_file
+
+        config = model.backbone.config.to_dict()
+        for volatile in ("_name_or_path", "transformers_version"):
+            config.pop(volatile, None)
+        (folder / _CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+        save_file(tensors, folder / _WEIGHTS)
+
+    def load(self, folder: Path, task: Task, preprocessor: Preprocessor) -> Any:  # noqa: ARG002
+        """Rebuild a saved model without its checkpoint.
+
+        Raises:
+            ArtifactError: The folder is not what `save` writes.
+        """
+        require(_PART)
+        import torch
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+        from transformers import AutoConfig, AutoModelForCausalLM
+
+        from tuneloop_transformers.causal_network import CausalNetwork
+
+        try:
+            settings = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+            config = AutoConfig.for_model(settings.pop("model_type"), **settings)
+            with torch.random.fork_rng(devices=[]):
+                model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
+            network = CausalNetwork(model)
+            network.load_state_dict(load_file(folder / _WEIGHTS))
+        except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
+            raise ArtifactError(f"{folder} holds no tuned language model: {error}") from error
+        return network.eval()
+
+    def _checkpoint(self, root: Path) -> Checkpoint:
+        return find_checkpoint(root, self.options.checkpoint, self.options.revision)

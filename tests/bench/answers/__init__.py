@@ -1,0 +1,1 @@
+"""Question answering on SQuADShifts beside a plain `Trainer` script, on the same rows."""

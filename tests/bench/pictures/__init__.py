@@ -1,0 +1,1 @@
+"""Fashion-MNIST beside a plain convolutional network in torch, on the same pictures."""
