@@ -4,103 +4,32 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 from tuneloop.api import ArtifactError, MissingExtraError, RegistryError
 from tuneloop.artifact import MANIFEST, Artifact
-from tuneloop.tracking import open_client, quiet
+from tuneloop.monitoring.postgres import without_password
+from tuneloop.registered import Entry, Move, Named, Version
+from tuneloop.storage import fetch_artifact, is_url, join, put_artifact
+from tuneloop.tracking import ARTIFACT, fill_run, open_client, quiet
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+__all__ = ["CHALLENGER", "CHAMPION", "PREVIOUS", "Entry", "Move", "Named", "Registry", "Version"]
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 _RUN, _SHA256, _GATE = "tuneloop.run", "tuneloop.sha256", "tuneloop.gate"
 _ATTEMPT = "tuneloop.attempt."
 _HISTORY = "tuneloop.history"
-_ARTIFACT = "artifact"
+_PLACE = "tuneloop.place"
 _KEPT_MOVES = 50
-_BATCH = 900
-
-
-class Named(Protocol):
-    """What the registry needs of a project: the model's name, and the folder of its state."""
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-
-    @property
-    def state(self) -> Path:
-        """The folder of everything Tuneloop writes for the project."""
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One registered version.
-
-    Attributes:
-        number: Its number, from 1.
-        sha256: Of its artifact.
-        run: The pipeline run that made it.
-        gate: `passed` or `refused`.
-        aliases: Such as `champion`.
-        created: When, ISO 8601 in UTC.
-        metrics: Of the served variant on the test split.
-    """
-
-    number: str
-    sha256: str
-    run: str
-    gate: str
-    aliases: tuple[str, ...]
-    created: str
-    metrics: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """What was done: `promote`, `rollback`, or a challenger's `shadow`, `canary` or `stop`; who did it, when and why.
-
-    `previous` is the champion before, or the one that is challenged.
-    """
-
-    kind: str
-    version: str
-    previous: str | None
-    who: str
-    when: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What a pipeline run registers.
-
-    Attributes:
-        run: The run's id.
-        artifact: The sealed artifact.
-        passed: Whether the gate accepted it.
-        params: Shown as parameters of the MLflow run.
-        metrics: Final numbers.
-        history: One record an epoch; each has `epoch`.
-        report: The HTML report.
-        against: SHA-256 of the champion it was judged against, and the number of that attempt; None: of none.
-    """
-
-    run: str
-    artifact: Artifact
-    passed: bool
-    params: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    history: tuple[Mapping[str, float], ...] = ()
-    report: Path | None = None
-    against: tuple[str, int] | None = None
 
 
 class Registry:
@@ -114,6 +43,8 @@ class Registry:
             clock: The time, in UTC.
         """
         self.name, self._state, self._clock = project.name, project.state, clock
+        # Not every named thing with a state has one.
+        self._storage: str | None = getattr(project, "storage", None)
         self._opened: MlflowClient | None = None
 
     @property
@@ -131,23 +62,30 @@ class Registry:
 
         Raises:
             RegistryError: The store cannot be reached.
+            StorageError: The project's storage cannot be written; nothing is registered.
         """
+        place = self._place(entry.artifact.sha256)
+        if place is not None:
+            # Before a version names it: what is registered can be fetched.
+            put_artifact(entry.artifact, place)
         with self._client() as client:
             found = self._record_run(client, entry)
             sha256 = entry.artifact.sha256
             known = [v for v in self._versions(client) if v.tags.get(_SHA256) == sha256]
             gate = "passed" if entry.passed else "refused"
+            kept = {} if place is None else {_PLACE: place}
+            attempt = {} if entry.against is None else {_attempt_tag(entry.against[0]): str(entry.against[1])}
             if known:
                 version = known[0]
                 client.set_model_version_tag(self.name, version.version, _GATE, gate)
             else:
-                tags = {_SHA256: sha256, _GATE: gate, _RUN: entry.run}
-                source = f"{found.info.artifact_uri}/{_ARTIFACT}"
+                # All at once: a version that is half described is never there.
+                tags = {_SHA256: sha256, _GATE: gate, _RUN: entry.run, **attempt, **kept}
+                source = place if place and is_url(place) else f"{found.info.artifact_uri}/{ARTIFACT}"
                 version = client.create_model_version(self.name, source, found.info.run_id, tags=tags)
             number = str(version.version)
-            if entry.against is not None:
-                champion, attempt = entry.against
-                client.set_model_version_tag(self.name, str(version.version), _attempt_tag(champion), str(attempt))
+            for name, value in {**attempt, **kept}.items() if known else ():
+                client.set_model_version_tag(self.name, number, name, value)
             aliases = self._aliases(client)
             if entry.passed and aliases.get(CHAMPION) != number:
                 client.set_registered_model_alias(self.name, CHALLENGER, number)
@@ -182,6 +120,20 @@ class Registry:
         """The version with this number or alias; None where there is none."""
         return next((v for v in self.versions() if v.number == wanted or wanted in v.aliases), None)
 
+    def made_by(self, run: str) -> Version | None:
+        """The version that a pipeline run registered; None where it has registered none."""
+        return next((version for version in self.versions() if version.run == run), None)
+
+    def reach(self) -> None:
+        """Ask the store once, where it is a server or a database elsewhere: before work is done for it.
+
+        Raises:
+            RegistryError: It does not answer.
+        """
+        if os.environ.get("MLFLOW_TRACKING_URI"):
+            with self._client() as client:
+                client.search_experiments(max_results=1)
+
     def resolve(self, wanted: str) -> Version:
         """The version with this number or alias.
 
@@ -214,7 +166,7 @@ class Registry:
             RegistryError: There is no previous champion.
         """
         before, version = self.find(CHAMPION), self.find(PREVIOUS)
-        if before is None or version is None:
+        if before is None or version is None or before.number == version.number:
             raise RegistryError(f"model {self.name!r} has no previous champion to go back to; see `tuneloop models`")
         return self._move("rollback", version.number, before.number, who, why)
 
@@ -256,10 +208,11 @@ class Registry:
         """
         version = self.resolve(wanted)
         with self._client() as client:
-            source = str(client.get_model_version(self.name, version.number).source)
+            found = client.get_model_version(self.name, version.number)
+            source, place = str(found.source), found.tags.get(_PLACE)
             local = _local(source)
             if local is None or not (local / MANIFEST).is_file():
-                local = self._download(source, version.sha256)
+                local = self._fetch(place, version.sha256) if place else self._download(source, version.sha256)
         artifact = Artifact.open(local)
         if artifact.sha256 != version.sha256:
             raise RegistryError(
@@ -267,6 +220,19 @@ class Registry:
                 f"the files in {local} have {artifact.sha256}"
             )
         return artifact
+
+    def _place(self, sha256: str) -> str | None:
+        return None if self._storage is None else join(self._storage, self.name, "artifacts", sha256)
+
+    def _fetch(self, place: str, sha256: str) -> Path:
+        """The artifact at a place of the storage; a copy that is not what was registered is not kept."""
+        folder = fetch_artifact(place, sha256, self._state / "artifacts")
+        try:
+            Artifact.open(folder)
+        except ArtifactError:
+            shutil.rmtree(folder)
+            raise
+        return folder
 
     def _download(self, source: str, sha256: str) -> Path:
         import mlflow
@@ -284,14 +250,22 @@ class Registry:
     def _move(self, kind: str, version: str, previous: str | None, who: str, why: str) -> Move:
         move = Move(kind, version, previous, who, f"{self._clock():%Y-%m-%dT%H:%M:%SZ}", why)
         with self._client() as client:
-            aliases = self._aliases(client)
-            if previous is not None:
+            # Cut off anywhere, it can be asked for again: it is noted once, and who was champion is known to the end.
+            if not self._noted(client, move):
+                self._note(client, move)
+            if kind == "promote" and previous is not None:
                 client.set_registered_model_alias(self.name, PREVIOUS, previous)
-            client.set_registered_model_alias(self.name, CHAMPION, version)
-            if aliases.get(CHALLENGER) == version:
+            if self._aliases(client).get(CHALLENGER) == version:
                 client.delete_registered_model_alias(self.name, CHALLENGER)
-            self._note(client, move)
+            client.set_registered_model_alias(self.name, CHAMPION, version)
+            if kind != "promote" and previous is not None:
+                client.set_registered_model_alias(self.name, PREVIOUS, previous)
         return move
+
+    def _noted(self, client: MlflowClient, move: Move) -> bool:
+        tags = client.get_registered_model(self.name).tags
+        last = json.loads(tags.get(_HISTORY, "[]"))[-1:]
+        return bool(last) and Move(**{**last[0], "when": move.when}) == move
 
     def _note(self, client: MlflowClient, move: Move) -> None:
         tags = client.get_registered_model(self.name).tags
@@ -299,27 +273,33 @@ class Registry:
         client.set_registered_model_tag(self.name, _HISTORY, json.dumps(moves[-_KEPT_MOVES:]))
 
     def _record_run(self, client: MlflowClient, entry: Entry) -> Any:
-        """The MLflow run of a pipeline run, found by its tag: a killed attempt may have begun it."""
-        from mlflow.entities import Metric, Param
+        """The MLflow run of a pipeline run, found by its tags: a killed attempt may have begun it.
 
+        What an attempt on another host recorded for other files, and no version names, is deleted.
+        """
         experiment = self._experiment(client)
-        found = client.search_runs([experiment], f"tags.`{_RUN}` = '{entry.run}'", max_results=1)
-        run = found[0] if found else client.create_run(experiment, run_name=entry.run, tags={_RUN: entry.run})
+        tags = {_RUN: entry.run, _SHA256: entry.artifact.sha256}
+        found = client.search_runs([experiment], f"tags.`{_RUN}` = '{entry.run}'")
+        named = {version.run_id for version in self._versions(client)}
+        run = next((one for one in found if one.data.tags.get(_SHA256) == entry.artifact.sha256), None)
+        for other in found:
+            if other is not run and other.info.run_id not in named:
+                client.delete_run(other.info.run_id)
+        run = run or client.create_run(experiment, run_name=entry.run, tags=tags)
         identity = run.info.run_id
         if run.info.status == "FINISHED":
             return run
-        now = int(self._clock().timestamp() * 1000)
-        metrics = [Metric(name, value, now, 0) for name, value in entry.metrics.items()]
-        for place, record in enumerate(entry.history):
-            metrics += [Metric(f"epoch/{name}", value, now, place) for name, value in record.items()]
-        params = [Param(name, str(value)[:500]) for name, value in entry.params.items()]
-        for start in range(0, max(len(metrics), 1), _BATCH):
-            client.log_batch(identity, metrics=metrics[start : start + _BATCH], params=params if not start else [])
-        client.set_tag(identity, _SHA256, entry.artifact.sha256)
-        client.log_artifacts(identity, str(entry.artifact.folder), _ARTIFACT)
-        if entry.report is not None:
-            client.log_artifact(identity, str(entry.report))
-        client.set_terminated(identity)
+        files = [*entry.files, *(() if entry.report is None else (entry.report,))]
+        fill_run(
+            client,
+            run,
+            params=entry.params,
+            metrics=entry.metrics,
+            history=entry.history,
+            artifact=entry.artifact.folder if self._storage is None else None,
+            files=files,
+            now=self._clock(),
+        )
         return client.get_run(identity)
 
     def _experiment(self, client: MlflowClient) -> str:
@@ -334,7 +314,9 @@ class Registry:
 
         try:
             client.get_registered_model(self.name)
-        except MlflowException:
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
             client.create_registered_model(self.name)
             return []
         return list(client.search_model_versions(f"name = '{self.name}'", max_results=1000))
@@ -373,7 +355,15 @@ class Registry:
                 foreign = ("mlflow", "sqlalchemy", "requests", "urllib3")
                 if not isinstance(error, OSError) and not type(error).__module__.startswith(foreign):
                     raise
-                raise RegistryError(f"the registry at {self.uri} cannot be used: {error}") from error
+                raise RegistryError(f"the registry at {self._shown} cannot be used: {self._said(error)}") from error
+
+    @property
+    def _shown(self) -> str:
+        return without_password(self.uri)
+
+    def _said(self, error: Exception) -> str:
+        """What a library says, which may quote the address with its password."""
+        return " ".join(str(error).replace(self.uri, self._shown).split())
 
 
 def _attempt_tag(champion: str) -> str:

@@ -5,21 +5,31 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tuneloop.api import MissingExtraError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+ARTIFACT = "artifact"
+"""The folder of a run's files that holds its artifact."""
+_BATCH = 900
+"""Metrics a request: MLflow takes 1,000."""
+
 
 def quiet_environment() -> dict[str, str]:
-    """What keeps MLflow from filling the terminal."""
+    """What keeps MLflow from filling the terminal, and from waiting minutes for a server that is not there."""
     return {
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
+        # It would print the address with the password in it.
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     }
 
 
@@ -37,6 +47,8 @@ def open_client(uri: str) -> MlflowClient:
         raise MissingExtraError("the registry", "mlflow", "train") from error
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Each retry; where the last one fails, the error says it.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
@@ -46,3 +58,46 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def fill_run(
+    client: MlflowClient,
+    run: Any,
+    *,
+    params: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    history: Sequence[Mapping[str, float]],
+    artifact: Path | None,
+    files: Sequence[Path],
+    now: datetime,
+) -> None:
+    """Record what a run is and gave, and end it. What a killed attempt recorded of the same is written once more.
+
+    Args:
+        client: Of the server or store.
+        run: The MLflow run.
+        params: Shown with it; values are cut at 500 characters.
+        metrics: Final numbers.
+        history: One record an epoch.
+        artifact: Folder to keep as `ARTIFACT`; None: it is kept elsewhere.
+        files: Files and folders to keep beside it.
+        now: The time of the numbers.
+    """
+    from mlflow.entities import Metric, Param
+
+    identity, moment = run.info.run_id, int(now.timestamp() * 1000)
+    points = [Metric(name, value, moment, 0) for name, value in metrics.items()]
+    for place, record in enumerate(history):
+        points += [Metric(f"epoch/{name}", value, moment, place) for name, value in record.items()]
+    # One that was logged must not change, as a plugin's version may between two attempts.
+    shown = [Param(name, str(value)[:500]) for name, value in params.items() if name not in run.data.params]
+    for start in range(0, max(len(points), 1), _BATCH):
+        client.log_batch(identity, metrics=points[start : start + _BATCH], params=shown if not start else [])
+    if artifact is not None:
+        client.log_artifacts(identity, str(artifact), ARTIFACT)
+    for path in files:
+        if path.is_dir():
+            client.log_artifacts(identity, str(path), path.name)
+        else:
+            client.log_artifact(identity, str(path))
+    client.set_terminated(identity)

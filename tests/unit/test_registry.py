@@ -1,3 +1,5 @@
+import itertools
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -166,3 +168,115 @@ def test_a_store_that_cannot_be_reached_is_named(tmp_path, monkeypatch):
     registry = Registry(SimpleNamespace(name="desk", state=tmp_path))
     with pytest.raises(RegistryError, match="absent"):
         registry.versions()
+
+
+class Killed(BaseException):
+    """As SIGKILL between two calls of the client: nothing that handles errors runs."""
+
+
+CHANGES = ("create_", "log_", "set_", "delete_")
+
+
+@contextmanager
+def killed_after(registry, calls):
+    """Nothing comes after so many changes; gives a list that is filled when the end was reached."""
+    reached = []
+    with registry._client() as client:
+        real = client.__class__
+
+    class Mortal(real):
+        def __getattribute__(self, name):
+            if name.startswith(CHANGES):
+                if len(reached) == calls:
+                    raise Killed
+                reached.append(name)
+            return super().__getattribute__(name)
+
+    client.__class__ = Mortal
+    try:
+        yield reached
+    except Killed:
+        reached.append("killed")
+    finally:
+        client.__class__ = real
+
+
+def fresh(registry, tmp_path, template, number):
+    """The registry of another place, as it is before anything is registered."""
+    state = tmp_path / f"state-{number}"
+    state.mkdir()
+    (state / "mlflow.db").write_bytes(template.read_bytes())
+    return Registry(SimpleNamespace(name="desk", state=state), clock=lambda: NOON)
+
+
+def mlflow_runs(registry):
+    with registry._client() as client:
+        experiment = client.get_experiment_by_name("desk").experiment_id
+        return [(run.info.status, run.data.tags["tuneloop.sha256"]) for run in client.search_runs([experiment])]
+
+
+@pytest.mark.parametrize("content", ["a", "b"], ids=["the same files", "other files of another host"])
+def test_a_registration_cut_off_anywhere_leaves_no_half_and_is_completed(registry, tmp_path, template, content):
+    champion = "c" * 64
+    first, again = (replace(entry(tmp_path, "run-1", one), against=(champion, 1)) for one in ("a", content))
+    for calls in itertools.count():
+        here = fresh(registry, tmp_path, template, calls)
+        with killed_after(here, calls) as reached:
+            here.register(first)
+        # What is there by then is whole: its files, its gate, its attempt.
+        for version in here.versions():
+            assert (version.gate, version.run, here.fetch(version.number).sha256) == ("passed", "run-1", version.sha256)
+            assert here.attempt(champion, first.artifact.sha256) == 1
+        version = here.register(again)
+        assert version.aliases == (CHALLENGER,)
+        assert here.fetch(version.number).sha256 == again.artifact.sha256
+        assert here.attempt(champion, again.artifact.sha256) == 1
+        assert {status for status, _ in mlflow_runs(here)} == {"FINISHED"}
+        if reached[-1] != "killed":
+            break
+        # Only where the first attempt came to its version is there more than one record.
+        whole = {first.artifact.sha256, again.artifact.sha256} if len(here.versions()) == 2 else {again.artifact.sha256}
+        assert sorted(mlflow_runs(here)) == sorted(("FINISHED", sha256) for sha256 in whole)
+    assert calls > 8
+
+
+def test_a_move_cut_off_anywhere_is_made_once(registry, tmp_path):
+    for content in "ab":
+        registry.register(entry(tmp_path, f"run-{content}", content))
+    registry.promote("1", "ada", "first")
+    for calls in itertools.count():
+        here = fresh(registry, tmp_path, tmp_path / "mlflow.db", calls)
+        with killed_after(here, calls) as reached:
+            here.promote("2", "bob", "better")
+        if here.resolve(CHAMPION).number != "2":
+            here.promote("2", "bob", "better")
+        assert (here.resolve(CHAMPION).aliases, here.resolve(PREVIOUS).number) == ((CHAMPION,), "1")
+        with killed_after(here, calls):
+            here.rollback("eve", "worse")
+        if here.resolve(CHAMPION).number != "1":
+            here.rollback("eve", "worse")
+        assert here.resolve(CHAMPION).number == "1"
+        assert [(move.kind, move.version) for move in here.history()] == [
+            ("promote", "1"),
+            ("promote", "2"),
+            ("rollback", "1"),
+        ]
+        if reached[-1] != "killed":
+            break
+    assert calls > 3
+
+
+def test_what_a_run_made_is_found_by_it(registry, tmp_path):
+    assert registry.made_by("run-1") is None
+    registry.register(entry(tmp_path, "run-1", "a", passed=False))
+    found = registry.made_by("run-1")
+    assert (found.number, found.gate) == ("1", "refused")
+
+
+def test_a_server_that_is_not_there_is_named_without_its_password(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ada:geheim@127.0.0.1:1/x")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    registry = Registry(SimpleNamespace(name="desk", state=tmp_path))
+    with pytest.raises(RegistryError, match=r"http://ada:\*\*\*@127\.0\.0\.1:1/x cannot be used: .*refused") as caught:
+        registry.reach()
+    assert "geheim" not in str(caught.value)

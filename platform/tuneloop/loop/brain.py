@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tuneloop.api import AlertEvent, RunError, ServingError
+from tuneloop.api import AlertEvent, RunError
 from tuneloop.loop.deciding.approvals import Approval, waiting
 from tuneloop.loop.deciding.decisions import Decision, Decisions, Incoming
 from tuneloop.loop.deciding.evidence import EvidenceReader
@@ -21,9 +21,8 @@ from tuneloop.loop.deciding.schedule import Schedule, iso
 from tuneloop.loop.records import AlertRecord, LoopRun
 from tuneloop.loop.stages import Stage, Stages
 from tuneloop.monitoring.metrics import LoopMetrics
-from tuneloop.pipeline import channel_path
+from tuneloop.pipeline.promotion import current_channel
 from tuneloop.pipeline.records import read_status, run_folder
-from tuneloop.serving.versions.channel import read_channel
 
 if TYPE_CHECKING:
     from tuneloop.config import Project
@@ -136,10 +135,8 @@ class Brain:
 
     def champion(self) -> str | None:
         """The version in the channel; None where there is no channel."""
-        try:
-            return read_channel(str(channel_path(self.project))).champion.version
-        except ServingError:
-            return None
+        channel = current_channel(self.project)
+        return None if channel is None else channel.champion.version
 
     def next_scheduled(self) -> float | None:
         """The next time of the schedule, in Unix seconds; None where there is no schedule."""

@@ -39,17 +39,21 @@ def main(arguments: list[str]) -> int:
     hold_leash()
     os.nice(_NICENESS)
     file, run, feedback = arguments
+    from tuneloop.api import RunError
     from tuneloop.config import load_project, project_plugins
-    from tuneloop.pipeline.records import REQUEST, run_folder
     from tuneloop.pipeline.run import resume_run, run_pipeline
+    from tuneloop.pipeline.sharing import take_request
 
     plugins = project_plugins(Path(file))
     project = load_project(Path(file), plugins)
-    if (run_folder(project.state, run) / REQUEST).exists():
-        # With the project file as it was when the run began.
-        resume_run(project, plugins, run)
-    else:
+    try:
+        # It may have begun on another machine, which put it into the project's storage.
+        take_request(project, run)
+    except RunError:
         run_pipeline(project, plugins, run_id=run, feedback=Path(feedback), who="loop")
+    else:
+        # With the project file and the labelled rows as they were when the run began.
+        resume_run(project, plugins, run)
     return 0
 
 

@@ -26,7 +26,7 @@ from tuneloop.loop.trials.trial import TrialResult, Trials
 from tuneloop.pipeline import promote, publish, rollback
 from tuneloop.pipeline.challenge import Trial, challenge, stop_challenge
 from tuneloop.pipeline.promotion import current_channel
-from tuneloop.pipeline.records import FEEDBACK, run_folder
+from tuneloop.pipeline.records import FEEDBACK, is_recorded, run_folder
 from tuneloop.registry import CHAMPION, Registry
 
 if TYPE_CHECKING:
@@ -126,6 +126,10 @@ class Retraining:
 
     def train(self, run: str) -> dict[str, Any]:
         """Run the pipeline; gives `state`, `version`, `sha256` and `reasons`."""
+        if not is_recorded(self.project.state, run) and (made := Registry(self.project).made_by(run)) is not None:
+            # Another host trained to the end, and was gone before it could say so.
+            reasons = () if made.gate == "passed" else (f"the gate refused version {made.number}, as its report says",)
+            return {"state": made.gate, "version": made.number, "sha256": made.sha256, "reasons": reasons}
         # Another host froze them, and its folder is not here; a snapshot that is here stays.
         self.evidence.snapshot(self.feedback(run))
         status = self.training.run(run, self.feedback(run))

@@ -88,6 +88,12 @@ class Metrics:
     batch_rows: Counter
     queue_rows: Gauge
     requests_refused: Counter
+    generations: Counter
+    generations_active: Gauge
+    prompt_tokens: Counter
+    generated_tokens: Counter
+    first_token_seconds: Histogram
+    token_seconds: Histogram
     labels: Counter
     label_squared_error: Counter
     label_delay_seconds: Histogram
@@ -167,6 +173,18 @@ def metrics() -> Metrics:
             "tuneloop_queue_rows", "Rows that wait, looked at once a second.", one, multiprocess_mode="livesum"
         ),
         requests_refused=Counter("tuneloop_requests_refused_total", "Requests refused.", ["model", "reason"]),
+        generations=Counter("tuneloop_generations_total", "Texts generated, by why they ended.", [*one, "reason"]),
+        generations_active=Gauge(
+            "tuneloop_generations_active", "Texts that are being generated.", one, multiprocess_mode="livesum"
+        ),
+        prompt_tokens=Counter("tuneloop_prompt_tokens_total", "Tokens of prompts that were answered.", one),
+        generated_tokens=Counter("tuneloop_generated_tokens_total", "Tokens generated, also of texts cut short.", one),
+        first_token_seconds=Histogram(
+            "tuneloop_first_token_seconds", "Seconds to the first token of a text.", one, buckets=PREDICTION_BUCKETS
+        ),
+        token_seconds=Histogram(
+            "tuneloop_token_seconds", "Mean seconds between two tokens of a text.", one, buckets=PREDICTION_BUCKETS
+        ),
         labels=Counter(LABELS, "Labels joined with their prediction, by outcome.", [*one, "outcome"]),
         label_squared_error=Counter(
             "tuneloop_label_squared_error_total", "Sum of squared errors of the labels counted.", one

@@ -36,6 +36,9 @@ _SAID = {
 }
 """Words of the server, in lower case, and what they mean for the reader."""
 
+_FOR_A_PERSON = ("authentication failed", "no password supplied", "pg_hba.conf", "read-only")
+"""Words of refusals that no waiting ends."""
+
 
 def is_postgres(url: str) -> bool:
     """Whether a SQLAlchemy URL names a PostgreSQL."""
@@ -94,6 +97,17 @@ def in_words(error: BaseException) -> str:
         return f"there is no such database ({said}); create it with createdb"
     meant = next((text for words, text in _SAID.items() if words in said.lower()), None)
     return f"{meant} ({said})" if meant else said
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether what keeps a PostgreSQL from being used may end by itself: nobody answers there, or not now.
+
+    A wrong password, a database that does not exist or a right that is missing wait for a person.
+    """
+    if not isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):
+        return False
+    said = str(error.orig).lower()
+    return not ("does not exist" in said or any(words in said for words in _FOR_A_PERSON))
 
 
 def without_password(url: str) -> str:

@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.api import ABSENT, Column, ConfigError, PluginConflictError, Signal, SignalBatch, Tensor, hookimpl
+from tuneloop.api import ABSENT, Answer, Column, ConfigError, PluginConflictError, Signal, SignalBatch, Tensor, hookimpl
+from tuneloop.monitoring.generation_signals import AnswerTokens, FinishReason, TokenEntropy, generates
+from tuneloop.monitoring.image_signals import ImageBrightness, ImageContrast, ImageRatio, ImageSize
 from tuneloop.monitoring.sound_signals import SoundLevel, SoundRate, SoundSeconds
+from tuneloop.monitoring.span_signals import AnswerLength, AnswerPlace, SpanEntropy, binary_entropy, finds_spans
 from tuneloop.monitoring.unknown_signals import UnknownRate
 from tuneloop.monitoring.word_signals import EntityCount, TokensPerWord, WordCount, tags_words
 
@@ -108,11 +111,13 @@ class AnswerClass(_OfClasses):
         cls, columns: Sequence[Column], tensors: Sequence[Tensor], output_names: Sequence[str], embedding_size: int
     ) -> Sequence[Signal]:
         """One signal for classification of whole rows."""
-        return [] if tags_words(columns) else super().create(columns, tensors, output_names, embedding_size)
+        if tags_words(columns) or generates(columns) or finds_spans(output_names):
+            return []
+        return super().create(columns, tensors, output_names, embedding_size)
 
     def read(self, batch: SignalBatch) -> NDArray[Any]:
-        """`object [n]` of labels."""
-        return _objects([answer.get("label") for answer in batch.answers])
+        """`object [n]` of labels; where a row has any number of them, all together are its class."""
+        return _objects([_class(answer) for answer in batch.answers])
 
 
 class AnswerValue(Signal):
@@ -143,13 +148,24 @@ class Confidence(_OfClasses):
 
 
 class Entropy(_OfClasses):
-    """How undecided the model was: the entropy of its class probabilities, in nats; the mean over a row's words."""
+    """How undecided the model was: the entropy of its class probabilities, in nats; the mean over words or labels."""
 
     name, kind, label = "entropy", "number", "entropy"
+
+    @classmethod
+    def create(
+        cls, columns: Sequence[Column], tensors: Sequence[Tensor], output_names: Sequence[str], embedding_size: int
+    ) -> Sequence[Signal]:
+        """One signal for classification; others have `token-entropy` or `span-entropy`."""
+        if generates(columns) or finds_spans(output_names):
+            return []
+        return super().create(columns, tensors, output_names, embedding_size)
 
     def read(self, batch: SignalBatch) -> NDArray[Any]:
         """`float64 [n]`, 0 to ln(classes)."""
         logits = batch.outputs["logits"].astype(np.float64)
+        if batch.answers and "labels" in batch.answers[0]:
+            return binary_entropy(logits)
         shifted = logits - logits.max(axis=-1, keepdims=True)
         weights = np.exp(shifted)
         total = weights.sum(axis=-1)
@@ -260,6 +276,14 @@ def _regression(output_names: Sequence[str]) -> bool:
     return tuple(output_names) == ("value",)
 
 
+def _class(answer: Answer) -> str | None:
+    labels = answer.get("labels")
+    if isinstance(labels, list):
+        return " + ".join(sorted(map(str, labels))) or "(none)"
+    label = answer.get("label")
+    return None if label is None else str(label)
+
+
 def _number(value: Any) -> float:
     try:
         return math.nan if value is None else float(value)
@@ -279,4 +303,17 @@ def tuneloop_signals() -> Sequence[type[Signal]]:
     of_columns: list[type[Signal]] = [ColumnNumber, ColumnCategory, Length, UnknownRate]
     of_answers: list[type[Signal]] = [AnswerClass, AnswerValue, Confidence, Entropy, Embedding]
     of_sounds: list[type[Signal]] = [SoundSeconds, SoundLevel, SoundRate]
-    return [*of_columns, *of_answers, WordCount, TokensPerWord, EntityCount, *of_sounds]
+    of_spans: list[type[Signal]] = [SpanEntropy, AnswerLength, AnswerPlace]
+    of_images: list[type[Signal]] = [ImageBrightness, ImageContrast, ImageSize, ImageRatio]
+    of_texts: list[type[Signal]] = [AnswerTokens, TokenEntropy, FinishReason]
+    return [
+        *of_columns,
+        *of_answers,
+        WordCount,
+        TokensPerWord,
+        EntityCount,
+        *of_texts,
+        *of_sounds,
+        *of_spans,
+        *of_images,
+    ]

@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -20,7 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from tuneloop.api import ServingError
 from tuneloop.monitoring.label_changes import LabelChange, LabelState, write_labels
-from tuneloop.monitoring.postgres import check_version, in_words, postgres_options, without_password
+from tuneloop.monitoring.postgres import check_version, in_words, may_pass, postgres_options, without_password
 from tuneloop.monitoring.sqlite_engine import WRITE, prepare_sqlite
 from tuneloop.monitoring.stored import Counts, Labelled, Prediction, Shadow, as_prediction, as_record, as_text
 from tuneloop.monitoring.tables import labels as labels_table
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["CHUNK", "Counts", "Labelled", "Prediction", "PredictionStore", "Shadow"]
 
 _T = TypeVar("_T")
+
+logger = logging.getLogger(__name__)
 
 CHUNK = 500
 """Rows a statement: with seven columns each, below SQLite's limit of 32,766 variables."""
@@ -49,13 +53,15 @@ class PredictionStore:
     Args:
         url: A SQLAlchemy URL, such as `sqlite:////var/lib/desk/predictions.db`.
         clock: Unix seconds.
+        patient: Whether a database that cannot be reached now, and may be later, is waited for: each use tries anew.
 
     Raises:
         ServingError: The database cannot be opened.
     """
 
-    def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+    def __init__(self, url: str, *, clock: Callable[[], float] = time.time, patient: bool = False) -> None:
+        self._clock, self._shown = clock, without_password(url)
+        self._ready, self._preparing = False, threading.Lock()
         with _explained(url) as opened:
             self._engine = sa.create_engine(url, **postgres_options(url))
             opened.callback(self._engine.dispose)
@@ -65,10 +71,20 @@ class PredictionStore:
                 prepare_sqlite(self._engine, synchronous="NORMAL")
             elif self._engine.dialect.name != "postgresql":
                 raise ValueError(f"{self._engine.dialect.name} is neither sqlite nor postgresql")
-            with self._write() as connection:
-                check_version(self._engine.dialect.server_version_info if not self._sqlite else None)
-                _create(connection)
+            try:
+                self._prepare()
+            except sa.exc.DBAPIError as error:
+                if not patient or self._sqlite or not may_pass(error):
+                    raise
+                logger.warning(
+                    "the prediction store %s is not there yet, and is waited for: %s", self._shown, in_words(error)
+                )
             opened.pop_all()
+
+    @property
+    def ready(self) -> bool:
+        """Whether its database was reached and has the tables."""
+        return self._ready
 
     def close(self) -> None:
         """Close all connections."""
@@ -90,7 +106,7 @@ class PredictionStore:
     def predictions(self, ids: Iterable[str]) -> dict[str, Prediction]:
         """The stored predictions of these ids."""
         found: dict[str, Prediction] = {}
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             for chunk in _chunks(list(dict.fromkeys(ids))):
                 for record in connection.execute(sa.select(predictions_table).where(predictions_table.c.id.in_(chunk))):
                     found[record.id] = as_prediction(record)
@@ -144,7 +160,7 @@ class PredictionStore:
 
     def connect(self, *, write: bool = False) -> Any:
         """A connection as a context manager: to read with, or inside a transaction that may write."""
-        return self._write() if write else self._engine.connect()
+        return self._write() if write else self._read()
 
     def upsert(self, table: sa.Table) -> Any:
         """An INSERT into a table of this store, in the words of its database."""
@@ -166,7 +182,7 @@ class PredictionStore:
         query = _joined().where(predictions_table.c.model == model).order_by(*newest).limit(limit)
         if since is not None:
             query = query.where(predictions_table.c.time >= since)
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return list(_pairs(connection, query))[::-1]
 
     def counts(self, model: str, since: float | None = None) -> Counts:
@@ -184,7 +200,7 @@ class PredictionStore:
         if since is not None:
             query = query.where(predictions_table.c.time >= since)
         orphan = ~sa.exists().where(predictions_table.c.id == labels_table.c.prediction_id)
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             predictions, labelled, corrections = connection.execute(query).one()
             waiting = connection.scalar(sa.select(sa.func.count()).select_from(labels_table).where(orphan))
         return Counts(int(predictions), int(labelled), int(corrections), int(waiting or 0))
@@ -192,7 +208,7 @@ class PredictionStore:
     def ids_of(self, subject: str) -> Sequence[str]:
         """The ids of the predictions of one subject."""
         query = sa.select(predictions_table.c.id).where(predictions_table.c.subject == subject)
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return connection.scalars(query).all()
 
     def erase(self, *, subject: str | None = None, before: float | None = None) -> int:
@@ -214,14 +230,31 @@ class PredictionStore:
 
     def _any_waiting(self) -> bool:
         """Whether any label waits. One that comes after this look finds the predictions stored before it."""
-        with self._engine.connect() as connection:
+        with self._read() as connection:
             return (
                 connection.execute(sa.select(labels_table.c.joined).where(~labels_table.c.joined).limit(1)).first()
                 is not None
             )
 
+    def _read(self) -> sa.Connection:
+        self._prepare()
+        return self._engine.connect()
+
     def _write(self) -> Any:
+        self._prepare()
         return self._engine.execution_options(**{WRITE: True}).begin()
+
+    def _prepare(self) -> None:
+        """Look at the database and make the tables, once."""
+        if self._ready:
+            return
+        with self._preparing:
+            if self._ready:
+                return
+            with self._engine.execution_options(**{WRITE: True}).begin() as connection:
+                check_version(self._engine.dialect.server_version_info if not self._sqlite else None)
+                _create(connection)
+            self._ready = True
 
 
 @contextmanager

@@ -24,7 +24,9 @@ from tuneloop.monitoring.stored import Prediction, as_text
 Inputs = Literal["keep", "hash", "drop"]
 
 POLICY_VARIABLE = "TUNELOOP_STORE_POLICY"
-"""JSON of a `StorePolicy`, for a server; `tuneloop serve` sets it from the project."""
+"""JSON of a `StorePolicy`, for a server; `tuneloop serve` sets it from the project. It comes before the Bento's own."""
+POLICY_FILE = "store.json"
+"""In a Bento, beside the artifact: the policy of the project it was built from."""
 KEY_VARIABLE = "TUNELOOP_STORE_KEY_FILE"
 """File with the key of the hashes."""
 
@@ -43,6 +45,7 @@ class StorePolicy:
         inputs: What becomes of the columns of a row that are named nowhere else.
         drop_columns: Columns that are left out.
         hash_columns: Columns of which a hash is kept.
+        required: Whether a server may not start while its store cannot be reached.
     """
 
     retention: float | None = None
@@ -50,6 +53,7 @@ class StorePolicy:
     inputs: Inputs = "keep"
     drop_columns: tuple[str, ...] = ()
     hash_columns: tuple[str, ...] = ()
+    required: bool = False
 
     @property
     def keeps_inputs(self) -> bool:
@@ -94,18 +98,29 @@ class StorePolicy:
             ServingError: It is no policy. A server that stored more than it may would be worse than none.
         """
         text = environment.get(POLICY_VARIABLE)
-        if not text:
-            return cls()
+        return cls.from_json(text, POLICY_VARIABLE) if text else cls()
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> StorePolicy:
+        """Read what `as_json` wrote.
+
+        Args:
+            text: JSON.
+            where: What it was read from, for a message.
+
+        Raises:
+            ServingError: It is no policy.
+        """
         try:
             given = json.loads(text)
             given |= {name: tuple(given.get(name, ())) for name in ("drop_columns", "hash_columns")}
             policy = cls(**given)
             fine = policy.inputs in get_args(Inputs) and 0 < policy.sample <= 1
-            fine = fine and (policy.retention is None or policy.retention > 0)
+            fine = fine and (policy.retention is None or policy.retention > 0) and isinstance(policy.required, bool)
         except (ValueError, TypeError, AttributeError) as error:
-            raise ServingError(f"{POLICY_VARIABLE} is no policy of a store: {error}. Its value: {text!r}") from error
+            raise ServingError(f"{where} is no policy of a store: {error}. Its value: {text!r}") from error
         if not fine:
-            raise ServingError(f"{POLICY_VARIABLE} is no policy of a store: {text!r}")
+            raise ServingError(f"{where} is no policy of a store: {text!r}")
         return policy
 
 

@@ -13,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError, StatementError
 
 from tuneloop.monitoring.metrics import Metrics
+from tuneloop.monitoring.postgres import in_words
 from tuneloop.monitoring.store import Prediction, Shadow
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class PredictionWriter(Generic[T]):
         linger: Seconds for which a batch that is not full waits for more rows: a transaction costs as much as dozens
             of rows. `flush` and `close` do not wait for it.
         written: Called in the writer's thread with the ids of each batch that was written.
+        place: The store, in messages.
     """
 
     def __init__(
@@ -75,8 +77,9 @@ class PredictionWriter(Generic[T]):
         longest_pause: float = 10.0,
         linger: float = 0.25,
         written: Callable[[Sequence[str]], None] | None = None,
+        place: str = "the store",
     ) -> None:
-        self._store, self._batch_rows, self._written = store, batch_rows, written
+        self._store, self._batch_rows, self._written, self._place = store, batch_rows, written, place
         self._first_pause, self._longest_pause = first_pause, longest_pause
         self._linger, self._capacity = linger, capacity
         self._queue: deque[T] = deque()
@@ -211,7 +214,9 @@ class PredictionWriter(Generic[T]):
                 self._errors.inc()
                 if _refused(error):
                     return self._write_singly(batch, error)
-                logger.warning("%d predictions wait for the store: %s", len(batch), error)
+                logger.warning(
+                    "%d predictions wait for %s: %s", len(batch) + len(self._queue), self._place, in_words(error)
+                )
             self._pause(pause)
             pause = min(pause * 2, self._longest_pause)
         self._dropped.inc(len(batch))
@@ -219,7 +224,7 @@ class PredictionWriter(Generic[T]):
 
     def _write_singly(self, batch: Sequence[T], error: Exception) -> Sequence[T]:
         if len(batch) == 1:
-            logger.error("the store refused prediction %r: %s", batch[0].id, error)
+            logger.error("%s refused prediction %r: %s", self._place, batch[0].id, in_words(error))
             self._dropped.inc()
             return []
         middle = len(batch) // 2

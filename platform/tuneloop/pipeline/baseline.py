@@ -6,26 +6,34 @@ most frequent answer (or the mean), and a linear probe on the frozen model's fea
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tuneloop.api import ABSENT, NO_PLACE, Columns, DataError, Predictions, Preprocessor, Task
-from tuneloop.artifact import PREPROCESSOR, Artifact
+from tuneloop.artifact import PREPROCESSOR
 from tuneloop.pipeline import parts
 from tuneloop.pipeline.cache import fresh
-from tuneloop.pipeline.encoded import as_dataset, encode_rows
+from tuneloop.pipeline.encoding import Encoding, encode_split, process_count
+from tuneloop.pipeline.evaluating.kept import keep_left_out, keep_probe
+from tuneloop.pipeline.generating import unigram_logits, untuned_logits
 from tuneloop.pipeline.model_files import model_files
-from tuneloop.pipeline.rows import model_rows, open_rows, truths, write_rows
-from tuneloop.pipeline.scoring import Scorer, decoded
+from tuneloop.pipeline.parent import parent_artifact
+from tuneloop.pipeline.quoted import Quoted, quoted_rows
+from tuneloop.pipeline.rows import open_rows
+from tuneloop.pipeline.scoring import Scorer, decoded, judge
+from tuneloop.pipeline.simple import constant_spans, in_places, probe_labels, probe_spans, share_logits
 from tuneloop.pipeline.step import Scope, Step, StepContext, options, used
 
 ENCODED = ("train", "validation", "test")
+PLACED = "placed"
+"""Key of the output: by split, the positions of the rows that were encoded."""
 _PROBE_ROWS = 5000
 _PROBE_TEXTS = 1000
 """The same where each word of a row has a label: a text has some twenty of them."""
+_PROBE_SPANS = 300
+"""The same where an answer is a part of its row: a text has some two hundred tokens."""
 _SMALLEST = -30.0
 """Logit of a label that the probe thinks impossible: its logarithm would be infinite."""
 
@@ -52,14 +60,18 @@ def run(context: StepContext) -> dict[str, Any]:
     preprocessor = parts.preprocessor_class(context, choice.name).fit(choice.options, columns, train)
     parts.save_task(context.folder, task)
     preprocessor.save(fresh(context.folder / PREPROCESSOR))
-    for name in ENCODED:
-        _encode(context, name, task, preprocessor, columns)
+    placed = {name: _encode(context, name, task, preprocessor, columns) for name in ENCODED}
     scorer = Scorer(context.project, context.plugins)
-    constant = scorer.score(*_constant(context, task))
-    probe = scorer.score(*_probe(context, task, preprocessor))
+    quoted = quoted_rows(context, "test", preprocessor, placed["test"].tolist()) if task.loss == "span" else None
+    constant = scorer.score(*_constant(context, task, quoted))
+    probed = _probe(context, task, preprocessor, quoted)
+    keep_probe(context.folder, probed)
+    probe = scorer.score(*probed)
     decides = scorer.deciding
     return {
         "preprocessor": choice.name,
+        # Positions matter only where answers are judged beside their rows; for others they would be a long list.
+        PLACED: {name: at.tolist() for name, at in placed.items()} if task.loss == "span" else {},
         "constant": constant,
         "probe": probe,
         "summary": {f"constant {decides}": constant[decides], f"probe {decides}": probe[decides]},
@@ -67,32 +79,39 @@ def run(context: StepContext) -> dict[str, Any]:
 
 
 def _known(context: StepContext) -> tuple[str, ...]:
-    parent = context.scope.request.parent
+    parent = parent_artifact(context.scope)
     if parent is None:
         return ()
-    state = Artifact.open(Path(parent.folder)).manifest.task.state
+    state = parent.manifest.task.state
     return tuple(state.get("labels", ()))
 
 
-def _encode(context: StepContext, name: str, task: Task, preprocessor: Preprocessor, columns: Columns) -> None:
-    rows = parts.split_rows(context, name)
-    targets = task.targets(truths(rows, columns))
-    # A label that no training row has cannot be learned from; it still counts where answers are judged.
-    learnable = targets >= 0 if task.loss == "cross_entropy" else np.ones(len(targets), dtype=bool)
-    known = np.flatnonzero(learnable.reshape(len(targets), -1).any(axis=1))
+def _encode(
+    context: StepContext, name: str, task: Task, preprocessor: Preprocessor, columns: Columns
+) -> NDArray[np.int64]:
+    """Write the encoded rows of a split; gives their positions in it."""
+    rows, target = context.file("split", name), context.folder / name
+    encoding = Encoding(
+        rows, columns, type(task), task.state(), type(preprocessor), context.folder / PREPROCESSOR, target
+    )
+    known = encode_split(encoding, process_count(len(open_rows(rows)), context.project.data.processes))
     if not len(known):
         raise DataError(f"no row of split {name!r} has a label that training rows have")
-    kept = rows.select(known.tolist())
-    encoded = encode_rows(preprocessor, model_rows(kept, columns))
-    write_rows(as_dataset(encoded, targets[known], preprocessor.tensors), fresh(context.folder / name))
+    return known
 
 
 def _labels(context: StepContext, name: str) -> NDArray[Any]:
     return np.asarray(open_rows(context.folder / name).with_format("numpy")["labels"][:])
 
 
-def _constant(context: StepContext, task: Task) -> tuple[Predictions, NDArray[Any]]:
+def _constant(context: StepContext, task: Task, quoted: Quoted | None) -> tuple[Predictions, NDArray[Any]]:
     train, test = _labels(context, "train"), _labels(context, "test")
+    if quoted is not None:
+        return constant_spans(task, train, quoted)
+    if task.loss == "likelihood":
+        return decoded(task, unigram_logits(*(open_rows(context.folder / name) for name in ("train", "test"))), test)
+    if task.loss == "binary_cross_entropy":
+        return decoded(task, np.tile(share_logits(train), (len(test), 1)), test)
     if task.loss == "cross_entropy":
         train = train[train >= 0]
         shares = np.bincount(train, minlength=len(task.output_names)) / len(train)
@@ -102,13 +121,23 @@ def _constant(context: StepContext, task: Task) -> tuple[Predictions, NDArray[An
     return decoded(task, in_places(np.tile(logits, ((test != NO_PLACE).sum(), 1)), test), test)
 
 
-def _probe(context: StepContext, task: Task, preprocessor: Preprocessor) -> tuple[Predictions, NDArray[Any]]:
+def _probe(
+    context: StepContext, task: Task, preprocessor: Preprocessor, quoted: Quoted | None
+) -> tuple[Predictions, NDArray[Any]]:
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     train, test = _labels(context, "train")[:_PROBE_ROWS], _labels(context, "test")
+    if task.loss == "likelihood":
+        return decoded(task, _untuned(context, task, preprocessor), test)
     features = _features(context, task, preprocessor)
+    if task.loss == "span":
+        assert quoted is not None
+        logits = probe_spans(features["train"], train[: len(features["train"])], features["test"])
+        return judge(task, {"logits": logits}, quoted[1][: len(logits)], quoted[0][: len(logits)])
+    if task.loss == "binary_cross_entropy":
+        return decoded(task, probe_labels(features["train"], train, features["test"]), test)
     if train.ndim == 2:
         # Words have a class each: every word is a row of the probe.
         train = train[: len(features["train"])]
@@ -117,7 +146,9 @@ def _probe(context: StepContext, task: Task, preprocessor: Preprocessor) -> tupl
         features["train"], train = features["train"][train >= 0], train[train >= 0]
     if task.loss == "cross_entropy":
         if len(np.unique(train)) < 2:
-            return _constant(context, task)
+            return _constant(context, task, quoted)
+        if test.ndim == 1:
+            keep_left_out(context.folder, features["train"], train, len(task.output_names))
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
         model.fit(features["train"], train)
         found = model.predict_proba(features["test"])
@@ -131,13 +162,11 @@ def _probe(context: StepContext, task: Task, preprocessor: Preprocessor) -> tupl
     return decoded(task, logits, test)
 
 
-def in_places(logits: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.float32]:
-    """Logits `[words, k]` as `[n, places, k]` where labels are `[n, places]`; unchanged where a row has one label."""
-    if labels.ndim == 1:
-        return logits.astype(np.float32)
-    found = np.full((*labels.shape, logits.shape[1]), ABSENT, dtype=np.float32)
-    found[labels != NO_PLACE] = logits
-    return found
+def _untuned(context: StepContext, task: Task, preprocessor: Preprocessor) -> NDArray[np.float32]:
+    """What a language model says before it is tuned: it has no head that a probe could stand in for."""
+    base = parts.base_model(context)
+    model = base.build(context.project.root, task, preprocessor)
+    return untuned_logits(parts.strategy(context, base), model, open_rows(context.folder / "test"))
 
 
 def _features(context: StepContext, task: Task, preprocessor: Preprocessor) -> dict[str, NDArray[Any]]:
@@ -145,8 +174,10 @@ def _features(context: StepContext, task: Task, preprocessor: Preprocessor) -> d
         "train": open_rows(context.folder / "train"),
         "test": open_rows(context.folder / "test"),
     }
-    most = _PROBE_TEXTS if task.judged_as == "tagging" else _PROBE_ROWS
+    most = {"tagging": _PROBE_TEXTS, "span": _PROBE_SPANS}.get(str(task.judged_as), _PROBE_ROWS)
     rows["train"] = rows["train"].select(range(min(len(rows["train"]), most)))
+    if task.loss == "span":
+        rows["test"] = rows["test"].select(range(min(len(rows["test"]), most)))
     if not task.roles:
         return _table_features(rows, preprocessor)
     base = parts.base_model(context)
@@ -171,4 +202,4 @@ def _table_features(rows: dict[str, Any], preprocessor: Preprocessor) -> dict[st
     return {name: np.concatenate(arrays, axis=1) for name, arrays in found.items()}
 
 
-STEP = Step("baseline", 1, ("split",), _inputs, run)
+STEP = Step("baseline", 2, ("split",), _inputs, run)

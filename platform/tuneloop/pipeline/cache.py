@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from tuneloop.artifact import canonical_json, write_json
+from tuneloop.pipeline.sharing import OUTPUT, share_result, take_result
 from tuneloop.pipeline.step import Scope, Step, StepContext, StepResult
-
-OUTPUT = "output.json"
 
 
 def fingerprint(step: Step, scope: Scope, done: Mapping[str, StepResult]) -> str:
@@ -48,13 +47,19 @@ def perform(step: Step, scope: Scope, done: Mapping[str, StepResult]) -> StepRes
     folder = step_folder(scope, step.name, key)
     with _alone(folder):
         earlier = load_result(step.name, folder) if step.cached else None
+        if earlier is None and step.shared and take_result(scope.project, folder):
+            earlier = load_result(step.name, folder)
         if earlier is not None:
             return earlier
         started = time.monotonic()
         output = step.run(StepContext(scope, folder, done))
         seconds = time.monotonic() - started
         key, reused = output.pop("fingerprint", key), bool(output.pop("reused", False))
-        write_json(folder / OUTPUT, {"fingerprint": key, "seconds": seconds, "output": output})
+        record = {"fingerprint": key, "seconds": seconds, "output": output}
+        # Here first: where the storage cannot be written, a resumed run still has the result.
+        write_json(folder / OUTPUT, record)
+        if step.shared:
+            share_result(scope.project, folder, step.shared)
         return StepResult(step.name, key, folder, output, seconds, reused)
 
 

@@ -7,15 +7,21 @@ never takes it over. Workflow data are stored as JSON; nothing is ever unpickled
 from __future__ import annotations
 
 import json
+import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tuneloop.api import MissingExtraError, RunError
-from tuneloop.monitoring.postgres import check_database, in_words
+from tuneloop.monitoring.postgres import check_database, in_words, is_postgres, without_password
 
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 10.0
+"""Between two looks at a database that is shared."""
 _DATABASE = "runs.db"
 _FORMAT = "tuneloop-1"
 _ERROR = "__error__"
@@ -48,7 +54,7 @@ def launched(state: Path, executor: str, register: Callable[[], object]) -> Iter
     try:
         check_database(url)
     except Exception as error:
-        raise RunError(f"the database of runs at {_shown(url)} cannot be used: {in_words(error)}") from error
+        raise RunError(f"the database of runs at {without_password(url)} cannot be used: {in_words(error)}") from error
     try:
         DBOS(
             config={
@@ -67,11 +73,52 @@ def launched(state: Path, executor: str, register: Callable[[], object]) -> Iter
         DBOS.launch()
     except Exception as error:
         DBOS.destroy()
-        raise RunError(f"the database of runs at {_shown(url)} cannot be used: {error}") from error
+        raise RunError(f"the database of runs at {without_password(url)} cannot be used: {in_words(error)}") from error
     try:
         yield
     finally:
         DBOS.destroy()
+
+
+@contextmanager
+def watched(state: Path, run: str, look: float = LOOK_SECONDS) -> Iterator[None]:
+    """Say so, while inside, when the database that runs share does not answer: DBOS waits for it without a word.
+
+    Args:
+        state: The project's `.tuneloop`.
+        run: The run's id.
+        look: Seconds between two looks.
+    """
+    url, over = database_url(state), threading.Event()
+    if not is_postgres(url):
+        yield
+        return
+
+    def run_on() -> None:
+        lost = False
+        while not over.wait(look):
+            try:
+                check_database(url)
+            except Exception as error:
+                if not lost:
+                    said = (
+                        "the database of runs at %s does not answer: %s. Run %s waits for it, and goes on by itself; "
+                    )
+                    said += "ended meanwhile, it goes on by: tuneloop run --resume %s"
+                    logger.warning(said, without_password(url), in_words(error), run, run)
+                lost = True
+            else:
+                if lost:
+                    logger.warning("the database of runs at %s answers again", without_password(url))
+                lost = False
+
+    thread = threading.Thread(target=run_on, name="tuneloop-database", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _json_serializer() -> Any:
@@ -106,9 +153,3 @@ def _refuse_pickle() -> None:
 
     # DBOS offers no switch for this.
     DefaultSerializer.deserialize = refuse  # type: ignore[method-assign, assignment]
-
-
-def _shown(url: str) -> str:
-    """The URL without user and password."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"

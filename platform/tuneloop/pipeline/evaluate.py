@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tuneloop.api import NO_PLACE, Predictions
 from tuneloop.pipeline import parts
-from tuneloop.pipeline.encoded import encode_rows
+from tuneloop.pipeline.encoded import check_rows
 from tuneloop.pipeline.network import run_model
 from tuneloop.pipeline.rows import model_rows, truths
 from tuneloop.pipeline.scoring import Scorer, judge
@@ -33,10 +33,10 @@ def run(context: StepContext) -> dict[str, Any]:
     for name in SPLITS:
         rows = parts.split_rows(context, name)
         columns = parts.columns_of(context, rows)
-        encoded = encode_rows(preprocessor, model_rows(rows, columns))
-        outputs = run_model(strategy, model, encoded, len(rows))
+        checked = check_rows(preprocessor, model_rows(rows, columns))
+        outputs = run_model(strategy, model, preprocessor.encode(checked), len(rows))
         np.savez(context.folder / OUTPUTS.format(name), allow_pickle=False, **outputs)
-        predictions, references = judge(task, outputs, truths(rows, columns))
+        predictions, references = judge(task, outputs, truths(rows, columns), checked)
         metrics[name] = scorer.score(predictions, references)
         confusion = _confusion(predictions, references)
     return {
@@ -53,8 +53,9 @@ def load_outputs(context: StepContext, split: str) -> dict[str, NDArray[Any]]:
 
 
 def _confusion(predictions: Predictions, references: NDArray[Any]) -> dict[str, Any]:
-    """Counts by right label (rows) and answer (columns); empty for values."""
-    if not predictions.labels:
+    """Counts by right label (rows) and answer (columns); empty for values, and where a row has any number of labels."""
+    several = predictions.values.ndim == 2 and predictions.scores is not None and predictions.scores.ndim == 2
+    if not predictions.labels or several:
         return {}
     size = len(predictions.labels)
     counts = np.zeros((size, size), dtype=np.int64)

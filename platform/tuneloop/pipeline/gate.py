@@ -19,6 +19,7 @@ from tuneloop.pipeline.assign import FEEDBACK_TEST
 from tuneloop.pipeline.comparing.comparison import Comparison, Judged, compare, compare_rights, rights, take
 from tuneloop.pipeline.comparing.cuts import cut
 from tuneloop.pipeline.comparing.proof import Check, Question, better, doubtful_labels, not_worse, slices_hold
+from tuneloop.pipeline.evaluating.figures import interval_json, with_intervals
 from tuneloop.pipeline.profile import open_artifact
 from tuneloop.pipeline.rows import model_rows, truths
 from tuneloop.pipeline.scoring import Scorer, judge
@@ -80,6 +81,7 @@ def run(context: StepContext) -> dict[str, Any]:
         "passed": passed,
         "checks": [check.as_json() for check in checks],
         "metrics": metrics,
+        "figures": {split: interval_json(with_intervals(scorer, found)) for split, found in judged.items()},
         **against,
         "summary": {
             "gate": "passed" if passed else "refused",
@@ -102,7 +104,7 @@ def _judge(context: StepContext, artifact: Artifact, split: str) -> Judged:
     checked = predictor.preprocessor.check(model_rows(rows, columns))
     # Row by row, as most requests come: a quantised graph scales by batch.
     outputs = run_in_batches(predictor, predictor.preprocessor.encode(checked), len(checked), 1)
-    return judge(predictor.task, outputs, truths(rows, columns))
+    return judge(predictor.task, outputs, truths(rows, columns), checked)
 
 
 def _threshold(scorer: Scorer, name: str, wanted: float, found: float) -> Check:
@@ -186,4 +188,4 @@ def _wrong_alike(champion: Judged, challenger: Judged) -> list[bool]:
     return [bool(one) for one in (answers[0] == answers[1]) & wrong]
 
 
-STEP = Step("gate", 2, ("split", "baseline", "profile"), _inputs, run)
+STEP = Step("gate", 3, ("split", "baseline", "profile"), _inputs, run)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from importlib import metadata
 from typing import Any
 
-from tuneloop.api import Preprocessor, Task, Tensor
+from tuneloop.api import Preprocessor, RowTransform, Task, Tensor
 from tuneloop.artifact import (
     DataUse,
     Lineage,
@@ -21,6 +21,7 @@ from tuneloop.artifact import (
 )
 from tuneloop.pipeline.scoring import Scorer
 from tuneloop.pipeline.step import StepContext
+from tuneloop.pipeline.transforming import served_transforms
 
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "torch", "tokenizers", "transformers")
 
@@ -50,8 +51,10 @@ def make_manifest(
         model=project.name,
         task=Part(name=task.name, state=task.state()),
         preprocessor=preprocessor.name,
+        transforms=served_transforms(context.scope),
         base_model=project.model.base,
         strategy=project.tune.strategy,
+        chosen=dict(context.scope.changes),
         signature=Signature(
             columns=preprocessor.columns,
             inputs=preprocessor.tensors,
@@ -73,9 +76,10 @@ def make_manifest(
 
 def _plugins(context: StepContext, preprocessor: Preprocessor, signals: Collection[str]) -> tuple[PluginUse, ...]:
     project, plugins = context.project, context.plugins
+    transforms = project.data.transforms
     uses: list[tuple[Any, str, bool]] = [
         ("data source", project.data.source, False),
-        *(("transform", name, False) for name, _ in project.data.transforms),
+        *(("transform", name, issubclass(plugins.get("transform", name), RowTransform)) for name, _ in transforms),
         ("task", project.task, True),
         ("preprocessor", preprocessor.name, True),
         ("base model", project.model.base, False),

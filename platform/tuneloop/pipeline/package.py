@@ -45,6 +45,7 @@ def run(context: StepContext) -> dict[str, Any]:
         home=home,
         device="gpu" if device == "gpu" else "cpu",
         signer=Signer.from_environment(),
+        policy=context.project.store,
     )
     return {"bento": str(tag), "summary": {"bento": str(tag)}}
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from datasets import Dataset
 
-_TASK = "task.json"
+TASK = "task.json"
 
 
 def seed_everything(seed: int) -> None:
@@ -58,12 +58,12 @@ def preprocessor_class(context: StepContext, name: str) -> type[Preprocessor]:
 
 def save_task(folder: Path, task: Task) -> None:
     """Write a fitted task."""
-    write_json(folder / _TASK, {"name": task.name, "state": task.state()})
+    write_json(folder / TASK, {"name": task.name, "state": task.state()})
 
 
 def load_task(context: StepContext) -> Task:
     """The fitted task."""
-    found = json.loads(context.file("baseline", _TASK).read_bytes())
+    found = json.loads(context.file("baseline", TASK).read_bytes())
     return task_class(context).from_state(found["state"])
 
 

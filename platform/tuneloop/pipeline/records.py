@@ -5,8 +5,11 @@ request.json      what was asked for; never changes
 tuneloop.yaml     the project file as it was; a resumed run uses this one
 feedback.jsonl    labelled production rows, frozen; absent where none were given
 status.json       how far it is
+place             random: another machine that goes on with the run in a folder of its own has another one
 steps.json        the folders of the steps it used
 report.html       the report, once there is one
+card.md           the model card, with the energy that the run used
+evaluation/       what the model gets wrong, as JSON and as a table a list
 ```
 """
 
@@ -37,6 +40,7 @@ REQUEST, STATUS, STEPS, FEEDBACK, PROJECT, REPORT = (
     "report.html",
 )
 
+_PLACE = "place"
 _ALL = ".lock"
 """In the folder of all runs: shared by those at work."""
 
@@ -61,10 +65,16 @@ class RunRequest(pydantic.BaseModel):
     feedback: str | None = None
     parent: Parent | None = None
     promote: bool = False
+    chosen: dict[str, Any] | None = None
+    """What was chosen and found for the champion, by path; None where this is no retraining."""
 
 
 class RunStatus(pydantic.BaseModel):
-    """How far a run is. `checks` holds what the gate checked: whether each passed, and a sentence."""
+    """How far a run is.
+
+    `checks` holds what the gate checked: whether each passed, and a sentence; `figures` by split and metric the value
+    that the served model reaches, with the ends of its 95 % interval.
+    """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
     state: Literal["running", "passed", "refused", "failed"] = "running"
@@ -72,6 +82,7 @@ class RunStatus(pydantic.BaseModel):
     seconds: float = 0.0
     reasons: tuple[str, ...] = ()
     checks: tuple[tuple[bool, str], ...] = ()
+    figures: dict[str, dict[str, dict[str, float]]] = {}
     version: str | None = None
     sha256: str | None = None
     attempt: int = 1
@@ -94,7 +105,7 @@ class RunRecord:
     def as_json(self) -> dict[str, Any]:
         """Plain values for `tuneloop runs --json`."""
         return {
-            **self.request.model_dump(mode="json", exclude={"parent"}),
+            **self.request.model_dump(mode="json", exclude={"parent", "chosen"}),
             **self.status.model_dump(mode="json"),
             "state": self.state,
         }
@@ -151,6 +162,19 @@ def read_request(folder: Path) -> RunRequest:
         raise RunError(f"there is no run {folder.name!r}; `tuneloop runs` lists them") from error
     except (OSError, pydantic.ValidationError) as error:
         raise RunError(f"the record of run {folder.name!r} cannot be read: {error}") from error
+
+
+def is_recorded(state: Path, run: str) -> bool:
+    """Whether this machine knows the run. `state` is the project's `.tuneloop`."""
+    return (run_folder(state, run) / REQUEST).exists()
+
+
+def place_of(folder: Path) -> str:
+    """What tells this folder of a run from one that another machine has of the same run. One process at a time."""
+    path = folder / _PLACE
+    if not path.exists():
+        write_atomic(path, f"{secrets.token_hex(4)}\n".encode())
+    return path.read_text(encoding="ascii").strip()
 
 
 def read_status(folder: Path) -> RunStatus:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tuneloop.artifact import Artifact
+from tuneloop.pipeline.choices import choice_files, choice_metrics, choice_params
+from tuneloop.pipeline.evaluating.files import write_run_files
 from tuneloop.pipeline.profile import open_artifact
 from tuneloop.pipeline.records import REPORT, run_folder
 from tuneloop.pipeline.reporting import make_report
@@ -21,9 +23,12 @@ def run(context: StepContext) -> dict[str, Any]:
     """Write the report, and register; asked twice for one run, it gives the same version."""
     done, project = context.done, context.project
     artifact = open_artifact(context)
-    report = run_folder(project.state, context.scope.request.run) / REPORT
+    folder = run_folder(project.state, context.scope.request.run)
+    report = folder / REPORT
     make_report(context, artifact, report)
+    files = (*write_run_files(context, artifact, folder), *choice_files(context))
     gate = done["gate"].output
+    figures = {**done["profile"].output["figures"], **gate["figures"]}
     entry = Entry(
         run=context.scope.request.run,
         artifact=artifact,
@@ -40,15 +45,24 @@ def run(context: StepContext) -> dict[str, Any]:
             **_plugins(context, artifact),
             **{f"tune.{name}": value for name, value in project.tune.options.model_dump(mode="json").items()},
             **{f"model.{name}": value for name, value in project.model.options.model_dump(mode="json").items()},
+            **choice_params(context),
         },
         metrics={
             **{f"test/{name}": value for name, value in artifact.manifest.metrics.items()},
             **{f"{split}/{name}": value for split, found in gate["metrics"].items() for name, value in found.items()},
+            **{
+                f"{split}/{name}_{end}": one[end]
+                for split, found in figures.items()
+                for name, one in found.items()
+                for end in ("low", "high")
+            },
             **{f"probe/{name}": value for name, value in done["baseline"].output["probe"].items()},
             **{f"constant/{name}": value for name, value in done["baseline"].output["constant"].items()},
+            **choice_metrics(context),
         },
         history=tuple(done["tune"].output["history"]),
         report=report,
+        files=files,
         against=(gate["against"], gate["attempt"]) if gate["against"] else None,
     )
     version = Registry(project).register(entry)

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tuneloop.artifact import MODEL, Artifact
 from tuneloop.pipeline import parts
+from tuneloop.pipeline.card import energy_words
+from tuneloop.pipeline.choices import choice_sections
+from tuneloop.pipeline.evaluating.files import energy_of, load_assessment
+from tuneloop.pipeline.evaluating.tables import FOLDER
+from tuneloop.pipeline.generating import as_requests
 from tuneloop.pipeline.rows import model_rows
 from tuneloop.pipeline.scoring import Scorer
 from tuneloop.pipeline.step import StepContext
-from tuneloop.report import Report, SliceRow, VariantRow, write_report
-from tuneloop.serving.predictor import Predictor
+from tuneloop.report import GainRow, Report, SliceRow, VariantRow, write_report
+from tuneloop.report.evaluation import (
+    CalibrationPart,
+    EvaluationPart,
+    FoldsPart,
+    render_calibration,
+    render_errors,
+    render_folds,
+)
+from tuneloop.serving.generating.predictor import open_predictor
 
 _TIMED_ROWS = 50
 
@@ -19,6 +34,7 @@ _TIMED_ROWS = 50
 def make_report(context: StepContext, artifact: Artifact, target: Path) -> None:
     """Write the report of a run whose gate has decided."""
     done, gate = context.done, context.done["gate"].output
+    assessment = load_assessment(context)
     scorer = Scorer(context.project, context.plugins)
     tuned, probe = done["evaluate"].output["metrics"], done["baseline"].output
     columns = {
@@ -54,6 +70,10 @@ def make_report(context: StepContext, artifact: Artifact, target: Path) -> None:
             )
             for name, found in gate["slices"].items()
         ),
+        intervals=_intervals(context, scorer),
+        gains=_gains(context, assessment),
+        energy=energy_words(energy_of(context)),
+        sections={**choice_sections(context), **_folds(context), **_sections(assessment)},
         metrics={
             name: {column: values[name] for column, values in columns.items() if name in values}
             for name in scorer.metrics
@@ -78,6 +98,80 @@ def make_report(context: StepContext, artifact: Artifact, target: Path) -> None:
     write_report(report, target)
 
 
+def _intervals(context: StepContext, scorer: Scorer) -> dict[str, dict[str, tuple[float, float]]]:
+    figures = {**context.done["profile"].output["figures"], **context.done["gate"].output["figures"]}
+    return {
+        name: {
+            f"served ({split})": (found[name]["low"], found[name]["high"])
+            for split, found in figures.items()
+            if name in found
+        }
+        for name in scorer.metrics
+    }
+
+
+def _gains(context: StepContext, assessment: Mapping[str, Any]) -> tuple[GainRow, ...]:
+    """Over the linear probe on test, and over the champion where the gate compared."""
+    compared = [("linear probe", "test", assessment["gains"].get("probe"))]
+    compared += [("champion", split, found) for split, found in context.done["gate"].output["comparisons"].items()]
+    return tuple(
+        GainRow(
+            over=over,
+            split=split,
+            metric=found["metric"],
+            before=found["champion"],
+            served=found["challenger"],
+            gain=found["gain"],
+            low=found["low"],
+            high=found["high"],
+        )
+        for over, split, found in compared
+        if found is not None
+    )
+
+
+def _folds(context: StepContext) -> dict[str, str]:
+    if "crossvalidate" not in context.done:
+        return {}
+    found = context.done["crossvalidate"].output
+    return {"folds": render_folds(FoldsPart(found["rows"], found["metrics"]))}
+
+
+def _sections(assessment: Mapping[str, Any]) -> dict[str, str]:
+    sections = {}
+    calibration = assessment["calibration"]
+    if calibration is not None:
+        bins = {
+            when: [(one["confidence"], one["accuracy"], one["rows"]) for one in calibration[when]]
+            for when in ("before", "after")
+        }
+        sections["calibration"] = render_calibration(
+            CalibrationPart(
+                temperature=calibration["value"],
+                reason=calibration["reason"],
+                error_before=calibration["error_before"],
+                error_after=calibration["error_after"],
+                before=bins["before"],
+                after=bins["after"],
+            )
+        )
+    sections["errors"] = render_errors(
+        EvaluationPart(
+            rows=assessment["rows"],
+            splits=assessment["splits"],
+            error=assessment["error"] or "",
+            weight=assessment.get("weight", ""),
+            looked=assessment["looked"],
+            slices=assessment["slices"],
+            confusions=assessment["confusions"],
+            mistakes=assessment["mistakes"],
+            labels=assessment["labels"],
+            files=f"{FOLDER}/",
+        )
+    )
+    return sections
+
+
 def _variants(context: StepContext, artifact: Artifact, metric: str) -> tuple[VariantRow, ...]:
     return tuple(
         VariantRow(
@@ -97,10 +191,10 @@ def _latency(context: StepContext, variant: str) -> float | None:
     model = context.file("export", variant) / MODEL
     if not model.exists():
         return None
-    predictor = Predictor(model, parts.load_task(context), parts.load_preprocessor(context), threads=1)
+    predictor = open_predictor(model, parts.load_task(context), parts.load_preprocessor(context), threads=1)
     rows = parts.split_rows(context, "test")
     rows = rows.select(range(min(len(rows), _TIMED_ROWS)))
-    samples = model_rows(rows, parts.columns_of(context, rows))
+    samples = as_requests(predictor.preprocessor, model_rows(rows, parts.columns_of(context, rows)))
     predictor.predict(samples[:1])
     taken = []
     for sample in samples:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tuneloop.api import DataError, RunError
-from tuneloop.artifact import sha256_file
-from tuneloop.pipeline.durable import launched
+from tuneloop.artifact import Artifact, sha256_file
+from tuneloop.pipeline.durable import launched, watched
 from tuneloop.pipeline.progress import Listener, ignore
 from tuneloop.pipeline.records import (
     PROJECT,
@@ -21,15 +21,16 @@ from tuneloop.pipeline.records import (
     create,
     list_runs,
     new_run_id,
-    read_request,
+    place_of,
     read_status,
     run_folder,
     update_status,
     working_on,
 )
+from tuneloop.pipeline.sharing import share_request, take_request
 from tuneloop.pipeline.step import Scope
 from tuneloop.pipeline.workflow import close_scope, open_scope, recorded_scope, workflow
-from tuneloop.registry import CHAMPION, Registry
+from tuneloop.registry import CHAMPION, Registry, Version
 
 if TYPE_CHECKING:
     from tuneloop.config import Project
@@ -141,7 +142,8 @@ def resume_run(
     """
     run = run_id or _unfinished(project)
     folder = run_folder(project.state, run)
-    request, status = read_request(folder), read_status(folder)
+    request = take_request(project, run)
+    status = read_status(folder)
     if status.state in ("passed", "refused"):
         raise RunError(f"run {run!r} is finished ({status.state}); `tuneloop run` starts a new one")
     if status.state == "failed":
@@ -174,15 +176,21 @@ def prepare(
     listen: Listener,
 ) -> Scope:
     """Write the record of a run, or take the one there is, and give what its steps share."""
+    # A run may train for hours, and has to tell it what came of that.
+    Registry(project).reach()
+    champion = Registry(project).find(CHAMPION) if feedback is not None else None
+    artifact = Registry(project).fetch(CHAMPION) if champion is not None else None
     request = RunRequest(
         run=run_id,
         project=project.name,
         started=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         who=who or getpass.getuser(),
-        parent=_parent(project, plugins) if feedback is not None else None,
+        parent=_parent(project, plugins, champion, artifact),
         promote=promote,
+        chosen=artifact.manifest.chosen if artifact is not None else None,
     )
     request = create(project.state, request, _project_file(project), _read(feedback))
+    share_request(project, run_id)
     return Scope(project, plugins, request, listen)
 
 
@@ -202,14 +210,20 @@ def _read(feedback: Path | None) -> bytes | None:
         raise DataError(f"labelled rows cannot be read from {feedback}: {error.strerror}") from error
 
 
-def _parent(project: Project, plugins: PluginManager) -> Parent | None:
+def _parent(
+    project: Project, plugins: PluginManager, champion: Version | None, artifact: Artifact | None
+) -> Parent | None:
     """The champion, where the base model can start from it."""
-    registry = Registry(project)
-    champion = registry.find(CHAMPION)
-    if champion is None or not getattr(plugins.get("base model", project.model.base), "warm_start", False):
+    if champion is None or artifact is None:
         return None
-    artifact = registry.fetch(CHAMPION)
-    if artifact.manifest.base_model != project.model.base or artifact.manifest.task.name != project.task:
+    made = artifact.manifest
+    # A model that was chosen among candidates stays while it is one of them.
+    kept = project.candidates is not None and made.chosen.get("model") in project.candidates.models
+    searched = project.search is not None and "model.base" in project.search.space
+    base = made.base_model if kept or searched else project.model.base
+    if made.base_model != base or made.task.name != project.task:
+        return None
+    if not getattr(plugins.get("base model", base), "warm_start", False):
         return None
     return Parent(version=champion.number, sha256=artifact.sha256, folder=str(artifact.folder.resolve()))
 
@@ -223,23 +237,30 @@ def _unfinished(project: Project) -> str:
 
 def _alone(scope: Scope) -> RunResult:
     """Run or go on, in a durable workflow whose executor is this run."""
-    from dbos import DBOS, SetWorkflowID
-
-    run, state = scope.request.run, scope.project.state
-    folder = run_folder(state, run)
+    folder = run_folder(scope.project.state, scope.request.run)
     attempt = read_status(folder).attempt
-    identity = run if attempt == 1 else f"{run}.{attempt}"
     open_scope(scope)
     try:
-        with working_on(folder), launched(state, run, register_workflows):
-            if DBOS.get_workflow_status(identity) is None:
-                with SetWorkflowID(identity):
-                    handle = DBOS.start_workflow(workflow(), str(scope.project.root), run)
-            else:
-                handle = DBOS.retrieve_workflow(identity)
-            return _result(run, handle.get_result())
+        with working_on(folder):
+            # Machines may share the database and go on with a run; what its steps wrote lies in one folder of it.
+            executor = f"{scope.request.run}.{place_of(folder)}"
+            return _in_workflow(scope, executor, executor if attempt == 1 else f"{executor}.{attempt}")
     finally:
         close_scope(scope)
+
+
+def _in_workflow(scope: Scope, executor: str, identity: str) -> RunResult:
+    from dbos import DBOS, SetWorkflowID
+
+    run = scope.request.run
+    state = scope.project.state
+    with launched(state, executor, register_workflows), watched(state, run):
+        if DBOS.get_workflow_status(identity) is None:
+            with SetWorkflowID(identity):
+                handle = DBOS.start_workflow(workflow(), str(scope.project.root), run)
+        else:
+            handle = DBOS.retrieve_workflow(identity)
+        return _result(run, handle.get_result())
 
 
 def _result(run: str, outcome: Mapping[str, Any]) -> RunResult:

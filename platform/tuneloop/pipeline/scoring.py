@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.api import NO_PLACE, Arrays, Metric, Predictions, RunError, Task
+from tuneloop.api import NO_PLACE, Arrays, Metric, Predictions, Row, RunError, Task
 
 if TYPE_CHECKING:
     from tuneloop.config import Project
@@ -66,18 +66,23 @@ def stopping_metric(project: Project) -> str | None:
     return str(name) if name else None
 
 
-def judge(task: Task, outputs: Arrays, values: Sequence[Any]) -> tuple[Predictions, NDArray[Any]]:
+def judge(
+    task: Task, outputs: Arrays, values: Sequence[Any], rows: Sequence[Row] | None = None
+) -> tuple[Predictions, NDArray[Any]]:
     """Predictions and references in one space of labels, in which a label the model does not know has a place too.
 
     Args:
         task: The model's own.
         outputs: The model's outputs, in row order.
         values: The right answers, in row order.
+        rows: The checked rows; None: only for tasks whose answers are no part of the row.
     """
-    predictions = task.predictions(outputs)
+    predictions = task.predictions(outputs) if rows is None else task.predictions_to(rows, outputs)
     references = task.references(values)
     if not predictions.labels:
         return predictions, references
+    if task.judged_as == "multi-label":
+        return _widened(predictions, references, values)
     here = references != NO_PLACE
     named = list(zip(task.units(values), references[here].tolist(), strict=True))
     unknown = sorted({str(value) for value, reference in named if reference < 0})
@@ -93,9 +98,30 @@ def judge(task: Task, outputs: Arrays, values: Sequence[Any]) -> tuple[Predictio
     return Predictions(predictions.values, scores, labels), mended
 
 
+def _widened(
+    predictions: Predictions, references: NDArray[Any], values: Sequence[Any]
+) -> tuple[Predictions, NDArray[Any]]:
+    """A column more for each label that the model does not know: it never answers it."""
+    unknown = sorted({str(label) for value in values for label in value} - set(predictions.labels))
+    if not unknown:
+        return predictions, references
+    wide = ((0, 0), (0, len(unknown)))
+    scores = None if predictions.scores is None else np.pad(predictions.scores, wide)
+    added = np.array([[label in set(map(str, value)) for label in unknown] for value in values], dtype=np.int64)
+    widened = Predictions(np.pad(predictions.values, wide), scores, (*predictions.labels, *unknown))
+    return widened, np.concatenate([references, added], axis=1)
+
+
 def decoded(task: Task, logits: NDArray[Any], labels: NDArray[Any]) -> tuple[Predictions, NDArray[Any]]:
-    """What a strategy's metric needs: validation logits and labels (as the loss reads them), in the metrics' unit."""
+    """What a strategy's metric needs: validation logits and labels (as the loss reads them), in the metrics' unit.
+
+    Not for a task whose answers are a part of the row: see `judge`.
+    """
     predictions = task.predictions({"logits": logits})
+    if task.loss == "binary_cross_entropy":
+        return predictions, np.asarray(labels).round().astype(np.int64)
+    if task.loss == "likelihood":
+        return predictions, np.asarray(labels)
     if task.loss == "cross_entropy":
         references = np.asarray(labels, dtype=np.int64)
         # Labels of words are as wide as the longest row of all, which need not be among these.
@@ -108,5 +134,9 @@ def same(first: Predictions, second: Predictions, tolerance: float) -> NDArray[n
     if first.labels:
         equal: NDArray[np.bool_] = (first.values == second.values).reshape(len(first.values), -1).all(axis=1)
         return equal
-    close: NDArray[np.bool_] = np.isclose(first.values, second.values, rtol=tolerance, atol=tolerance)
-    return close
+    if first.values.dtype == object:
+        pairs = zip(first.values.tolist(), second.values.tolist(), strict=True)
+        return np.array([one == other for one, other in pairs], dtype=np.bool_)
+    close = np.asarray(np.isclose(first.values, second.values, rtol=tolerance, atol=tolerance), dtype=np.bool_)
+    # A row of tokens is alike where all of them are.
+    return np.asarray(close.reshape(len(close), -1).all(axis=1), dtype=np.bool_)

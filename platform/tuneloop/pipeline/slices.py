@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tuneloop.api import DataError, Row
 from tuneloop.monitoring.accuracy.slices import unfit_column
+from tuneloop.pipeline.rows import column as values_of
 from tuneloop.pipeline.rows import plain
 
 ANSWER_SIGNALS = ("answer", "confidence")
@@ -48,10 +49,10 @@ def check_slices(
         raise DataError(f"monitor.slices: {'; '.join(problems)}. It may name: {known}")
 
 
-def _unfit(column: str, rows: Sequence[Row], texts: Sequence[str]) -> str | None:
-    if column in texts:
+def _unfit(name: str, rows: Sequence[Row], texts: Sequence[str]) -> str | None:
+    if name in texts:
         return "it is no number and no category"
-    values = [plain(row[column]) for row in rows]
+    values = [plain(value) for value in values_of(rows, name)]
     present = [value for value in values if value is not None]
     if all(isinstance(value, Real) and not isinstance(value, bool) for value in present):
         return unfit_column("number", np.array([math.nan if value is None else float(value) for value in values]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +24,14 @@ class Scope:
         plugins: Where names of the project are looked up.
         request: What was asked for, and the champion at that time.
         listen: Told about progress.
+        changes: Values that stand in place of those of the project file, by path: what was chosen or found.
     """
 
     project: Project
     plugins: PluginManager
     request: RunRequest
     listen: Listener = ignore
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class Step:
         inputs: What of the project and the request its result depends on, as JSON values.
         run: Does it: writes into `context.folder`, gives JSON values; `summary` among them is shown to people.
         cached: Whether an earlier result for equal inputs is taken.
+        shared: Files and folders it writes that the project's storage keeps, so that no other machine does it again.
     """
 
     name: str
@@ -98,6 +101,7 @@ class Step:
     inputs: Callable[[Scope], dict[str, Any]]
     run: Callable[[StepContext], dict[str, Any]]
     cached: bool = True
+    shared: tuple[str, ...] = ()
 
 
 def used(scope: Scope, kind: Kind, name: str) -> list[str]:

@@ -12,12 +12,14 @@ from tuneloop.api import Arrays, Encoded, VerificationError, fill_up, scatter
 from tuneloop.artifact import MODEL
 from tuneloop.pipeline import parts
 from tuneloop.pipeline.cache import fresh
-from tuneloop.pipeline.encoded import encode_rows
+from tuneloop.pipeline.encoded import check_rows
 from tuneloop.pipeline.evaluate import load_outputs
 from tuneloop.pipeline.export import FLOAT
+from tuneloop.pipeline.generating import check_texts
 from tuneloop.pipeline.rows import model_rows, truths
 from tuneloop.pipeline.scoring import Scorer, judge, same
 from tuneloop.pipeline.step import Scope, Step, StepContext
+from tuneloop.serving.generating.predictor import open_predictor
 from tuneloop.serving.predictor import Predictor
 
 BATCH_SIZES = (1, 3, 16)
@@ -73,14 +75,15 @@ def _parity(context: StepContext) -> dict[str, Any]:
     task, preprocessor = parts.load_task(context), parts.load_preprocessor(context)
     rows = parts.split_rows(context, "validation")
     rows = rows.select(range(min(len(rows), _ROWS)))
-    encoded = encode_rows(preprocessor, model_rows(rows, parts.columns_of(context, rows)))
-    predictor = Predictor(context.file("export", FLOAT) / MODEL, task, preprocessor)
+    checked = check_rows(preprocessor, model_rows(rows, parts.columns_of(context, rows)))
+    encoded = preprocessor.encode(checked)
+    predictor = open_predictor(context.file("export", FLOAT) / MODEL, task, preprocessor)
     tuned = {name: array[: len(rows)] for name, array in load_outputs(context, "validation").items()}
     largest, changed = 0.0, 0
     for size in BATCH_SIZES:
         found = run_in_batches(predictor, encoded, len(rows), size)
         largest = max(largest, *(difference(tuned[name], found[name]) for name in tuned))
-        equal = same(task.predictions(tuned), task.predictions(found), allowed.tolerance)
+        equal = same(task.predictions_to(checked, tuned), task.predictions_to(checked, found), allowed.tolerance)
         changed = max(changed, int((~equal).sum()))
     share = changed / len(rows)
     if largest > allowed.tolerance or share > allowed.max_changed:
@@ -89,6 +92,8 @@ def _parity(context: StepContext) -> dict[str, Any]:
             f"difference is {largest:.3g} (export.tolerance allows {allowed.tolerance:g}), and {changed} answers "
             f"changed ({share:.2%}; allowed are {allowed.max_changed:.2%})"
         )
+    if task.loss == "likelihood":
+        check_texts(parts.tuned_model(context), predictor, checked)
     return {"rows": len(rows), "max_difference": largest, "changed_answers": changed}
 
 
@@ -115,11 +120,12 @@ def _metrics(context: StepContext, variant: str) -> dict[str, float]:
     task, preprocessor = parts.load_task(context), parts.load_preprocessor(context)
     rows = parts.split_rows(context, "validation")
     columns = parts.columns_of(context, rows)
-    encoded = encode_rows(preprocessor, model_rows(rows, columns))
-    predictor = Predictor(context.file("export", variant) / MODEL, task, preprocessor, threads=2)
+    checked = check_rows(preprocessor, model_rows(rows, columns))
+    encoded = preprocessor.encode(checked)
+    predictor = open_predictor(context.file("export", variant) / MODEL, task, preprocessor, threads=2)
     # One row a call: dynamic quantisation scales by batch, and a batch of one is what most requests are.
     outputs = run_in_batches(predictor, encoded, len(rows), 1)
-    return Scorer(context.project, context.plugins).score(*judge(task, outputs, truths(rows, columns)))
+    return Scorer(context.project, context.plugins).score(*judge(task, outputs, truths(rows, columns), checked))
 
 
 def _choose(context: StepContext, scorer: Scorer, metrics: dict[str, dict[str, float]]) -> tuple[str, dict[str, str]]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tuneloop.api import GateEvent, StepEvent
-from tuneloop.config import PROJECT_FILE, parse_project, project_plugins
+from tuneloop.api import GateEvent, StepEvent, StorageError
+from tuneloop.config import PROJECT_FILE, Project, parse_project, project_plugins
 from tuneloop.pipeline import (
     baseline,
+    candidates,
     check,
+    crossvalidate,
     evaluate,
     export,
     gate,
@@ -20,6 +23,7 @@ from tuneloop.pipeline import (
     package,
     profile,
     register,
+    search,
     split,
     tune,
     verify,
@@ -28,8 +32,12 @@ from tuneloop.pipeline.cache import fingerprint, perform, step_folder
 from tuneloop.pipeline.progress import Progress
 from tuneloop.pipeline.promotion import promote, publish
 from tuneloop.pipeline.records import PROJECT, note_step, read_request, run_folder, update_status
+from tuneloop.pipeline.searching.variant import redo, variant
+from tuneloop.pipeline.sharing import forget
 from tuneloop.pipeline.step import Scope, Step, StepResult
 from tuneloop.registry import CHAMPION, Registry
+
+logger = logging.getLogger(__name__)
 
 STEPS: tuple[Step, ...] = (
     load.STEP,
@@ -47,7 +55,22 @@ STEPS: tuple[Step, ...] = (
 )
 """The pipeline, in order."""
 
+_CHOOSING: tuple[Step, ...] = (candidates.STEP, search.STEP)
+"""Steps of projects that leave something open: what they find holds from then on."""
+
 _open_scopes: dict[tuple[str, str], Scope] = {}
+
+
+def steps_of(project: Project) -> tuple[Step, ...]:
+    """The steps of a project's run, in order."""
+    found = list(STEPS)
+    if project.candidates is not None:
+        found.insert(found.index(baseline.STEP), candidates.STEP)
+    if project.search is not None:
+        found.insert(found.index(tune.STEP), search.STEP)
+    if project.evaluate.folds is not None:
+        found.insert(found.index(evaluate.STEP) + 1, crossvalidate.STEP)
+    return tuple(found)
 
 
 def open_scope(scope: Scope) -> None:
@@ -112,18 +135,28 @@ def _pipeline(
     folder = run_folder(scope.project.state, scope.request.run)
     begun = time.monotonic()
     done: dict[str, StepResult] = {}
-    for step in STEPS:
+
+    def one(step: Step, scope: Scope, done: Mapping[str, StepResult]) -> StepResult:
         update_status(folder, state="running", step=step.name, reasons=())
         scope.listen(Progress("started", step.name))
         note_step(folder, step.name, step_folder(scope, step.name, fingerprint(step, scope, done)).name, finished=False)
         started = time.monotonic()
-        record = do(step, scope, done)
+        record = do(step, scope, dict(done))
         seconds = time.monotonic() - started
         part = f"{record['folder']}/{record['output']['rows']}" if step is load.STEP else record["folder"]
         note_step(folder, step.name, part, finished=True)
         record["folder"] = scope.project.state / "steps" / record["folder"]
-        done[step.name] = result = StepResult(step=step.name, **record)
+        result = StepResult(step=step.name, **record)
         _tell(scope, result, seconds)
+        return result
+
+    steps = steps_of(scope.project)
+    for place, step in enumerate(steps):
+        done[step.name] = one(step, scope, done)
+        if step in _CHOOSING:
+            before, scope = scope, variant(scope, done[step.name].output["found"])
+            earlier = [one for one in steps[:place] if one not in _CHOOSING]
+            done = redo(earlier, before, scope, done, one)
     version, passed = done["register"].output["version"], done["gate"].output["passed"]
     promoted = settle(scope, version) if passed else False
     reasons = [check["text"] for check in done["gate"].output["checks"] if not check["passed"]]
@@ -136,8 +169,10 @@ def _pipeline(
         sha256=sha256,
         reasons=tuple(reasons),
         checks=tuple((check["passed"], check["text"]) for check in done["gate"].output["checks"]),
+        figures={**done["profile"].output["figures"], **done["gate"].output["figures"]},
         seconds=time.monotonic() - begun,
     )
+    _forget(scope, done)
     return {
         "state": state,
         "sha256": sha256,
@@ -151,6 +186,14 @@ def _pipeline(
         "variants": done["verify"].output["variants"],
         "seconds": status.seconds,
     }
+
+
+def _forget(scope: Scope, done: dict[str, StepResult]) -> None:
+    shared = [done[step.name].folder for step in steps_of(scope.project) if step.shared]
+    try:
+        forget(scope.project, scope.request.run, shared)
+    except StorageError as error:
+        logger.warning("the run is over, but what it kept for other machines is still there: %s", error)
 
 
 def _tell(scope: Scope, result: StepResult, seconds: float) -> None:

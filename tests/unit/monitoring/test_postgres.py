@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -21,6 +23,7 @@ from tuneloop.monitoring.postgres import (
     check_database,
     check_version,
     in_words,
+    may_pass,
     postgres_options,
     without_password,
 )
@@ -108,6 +111,86 @@ def test_the_version_that_a_server_says_is_checked(postgres: str, monkeypatch: p
     with pytest.raises(ServingError, match="99 or newer"):
         check_database(postgres)
     assert "99 or newer" in refusal(postgres)
+
+
+@contextmanager
+def _aged(server: Postgres) -> Iterator[int]:
+    """A port behind which the server is one of version 11: only the digits of what it says are changed."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def carry(source: socket.socket, target: socket.socket) -> None:
+        with closing(source), closing(target):
+            while piece := source.recv(1 << 16):
+                target.sendall(re.sub(rb"PostgreSQL \d\d", b"PostgreSQL 11", piece))
+
+    def take() -> None:
+        while True:
+            try:
+                near, _ = listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", server.port))
+            for pair in ((near, far), (far, near)):
+                threading.Thread(target=carry, args=pair, daemon=True).start()
+
+    thread = threading.Thread(target=take, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+def test_a_server_that_is_too_old_is_told_on_the_wire(postgres_server: Postgres, postgres: str) -> None:
+    with _aged(postgres_server) as port:
+        said = refusal(
+            postgres.replace(f":{postgres_server.port}/", f":{port}/").replace("tuneloop@", "tuneloop:geheim@")
+        )
+    assert re.search(rf"it is PostgreSQL 11\.\d+; version {OLDEST} or newer is needed", said)
+    assert f"127.0.0.1:{port}/" in said
+
+
+def test_what_may_pass_is_told_from_what_waits_for_a_person(postgres_server: Postgres, guest: str) -> None:
+    def error(url: str) -> BaseException:
+        with pytest.raises(sa.exc.SQLAlchemyError) as caught:
+            check_database(url)
+        return caught.value
+
+    assert may_pass(error("postgresql+psycopg://me:geheim@127.0.0.1:1/x"))
+    assert may_pass(error("postgresql+psycopg://me:geheim@no-such-host.invalid/x"))
+    with _silent() as port:
+        assert may_pass(error(f"postgresql+psycopg://me:geheim@127.0.0.1:{port}/x?connect_timeout=2"))
+    assert not may_pass(error(postgres_server.url(guest, GUEST, "geheim-8")))
+    assert not may_pass(error(postgres_server.url("nowhere")))
+    assert not may_pass(error(postgres_server.url(guest, "nobody-known")))
+    assert not may_pass(ServingError("it is too old"))
+
+
+def test_a_patient_store_waits_for_its_database_and_not_for_a_person(
+    postgres_server: Postgres, guest: str, request: pytest.FixtureRequest, wait_until: Callable[..., Any]
+) -> None:
+    url, model = postgres_server.url(guest), request.node.name
+    with pytest.raises(ServingError, match="the password is wrong"):
+        PredictionStore(postgres_server.url(guest, GUEST, "geheim-8"), patient=True)
+    postgres_server.stop()
+    try:
+        assert "nobody listens" in refusal(url)
+        store = PredictionStore(url, patient=True)
+        assert not store.ready
+        writer = PredictionWriter(store, metrics(), model, first_pause=0.05, longest_pause=0.1)
+        assert all(writer.put(prediction(number)) for number in range(50))
+        wait_until(lambda: (REGISTRY.get_sample_value("tuneloop_store_errors_total", {"model": model}) or 0) > 1)
+        with pytest.raises(sa.exc.OperationalError):
+            store.add_labels([("p1", "a")])
+    finally:
+        postgres_server.start()
+    assert writer.flush(240)
+    assert (store.ready, store.counts("desk").predictions) == (True, 50)
+    assert REGISTRY.get_sample_value("tuneloop_store_dropped_rows_total", {"model": model}) == 0
+    writer.close()
+    store.close()
 
 
 def test_a_database_that_takes_no_writes(postgres_server: Postgres, postgres: str) -> None:

@@ -22,7 +22,7 @@ CHAMPION_BLOCK = "champion: {metric: macro_f1, margin: 0.05"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, write_project):
     """A project with a champion."""
-    folder = write_project(tmp_path_factory.mktemp("gate") / "income")
+    folder = write_project(tmp_path_factory.mktemp("gate") / "income", wanted=0.6)
     assert run(folder).promoted
     return folder
 

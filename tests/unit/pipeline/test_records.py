@@ -9,6 +9,7 @@ from tuneloop.pipeline.records import (
     create,
     list_runs,
     new_run_id,
+    place_of,
     read_request,
     run_folder,
     update_status,
@@ -37,6 +38,11 @@ def test_the_same_id_again_is_the_same_run(tmp_path):
     assert second == first
     assert (run_folder(tmp_path, first.run) / "tuneloop.yaml").read_bytes() == b"name: a"
     assert first.feedback is not None
+
+
+def test_a_run_has_a_place_in_each_folder(tmp_path):
+    one, two = (run_folder(tmp_path / name, create(tmp_path / name, request(), b"", None).run) for name in "ab")
+    assert place_of(one) == place_of(one) != place_of(two)
 
 
 def test_an_unknown_run_is_named(tmp_path):

@@ -15,6 +15,7 @@ from tuneloop.api import DataError, RunError
 from tuneloop.artifact import REFERENCE, Artifact
 from tuneloop.cli.accuracy import accuracy
 from tuneloop.cli.predict_model import open_model
+from tuneloop.cli.run import runs
 from tuneloop.config import load_project
 from tuneloop.monitoring.reference import Reference
 from tuneloop.monitoring.store import Prediction, PredictionStore
@@ -92,6 +93,66 @@ def test_the_reference_holds_slices_and_what_scores_are_worth(project, first):
     assert reference.slices == ("column:job", "confidence")
     assert reference.calibration is not None
     assert reference.calibration.classes == ("high", "low")
+
+
+def test_figures_have_intervals_in_manifest_record_and_mlflow(project, first):
+    from mlflow import MlflowClient
+
+    manifest = Artifact.open(first[0].artifact).manifest
+    assert set(manifest.intervals) == set(manifest.metrics) == {"macro_f1", "accuracy"}
+    low, high = manifest.intervals["accuracy"]
+    assert low < manifest.metrics["accuracy"] < high
+    (record,) = json.loads(CliRunner().invoke(runs, ["-p", str(project.root), "--json"]).stdout)
+    assert record["figures"]["test"]["accuracy"] == {
+        "value": pytest.approx(manifest.metrics["accuracy"]),
+        "low": low,
+        "high": high,
+    }
+    assert set(record["figures"]) == {"test", "golden"}
+    client = MlflowClient(Registry(project).uri)
+    (found,) = client.search_runs([client.get_experiment_by_name(project.name).experiment_id])
+    assert found.data.metrics["test/accuracy_low"] == pytest.approx(low)
+    assert {item.path for item in client.list_artifacts(found.info.run_id)} >= {"card.md", "evaluation", "report.html"}
+
+
+def test_the_temperature_of_the_manifest_is_that_of_every_answer(project, first):
+    artifact = Artifact.open(first[0].artifact)
+    served = Predictor.open(artifact, default_manager())
+    assert artifact.manifest.temperature.value == served.temperature
+    rows, _ = read_examples(artifact.folder)
+    plain = Predictor(artifact.model, served.task, served.preprocessor)
+    cooled = Predictor(artifact.model, served.task, served.preprocessor, temperature=3.0)
+    before, after = plain.predict(rows).answers, cooled.predict(rows).answers
+    assert [one["label"] for one in before] == [one["label"] for one in after]
+    assert all(one["confidence"] > other["confidence"] for one, other in zip(before, after, strict=True))
+
+
+def test_the_card_and_the_error_lists_lie_beside_the_report(project, first):
+    folder = first[0].report.parent
+    assert (folder / "card.md").read_text().startswith((first[0].artifact / "card.md").read_text())
+    card = (folder / "card.md").read_text()
+    for said in (
+        "## Use",
+        "Licence: not stated",
+        "| accuracy | more |",
+        "## Limits",
+        "## Lineage",
+        "Energy of training",
+    ):
+        assert said in card
+    # A card that told times and places would be another one for an equal run.
+    assert first[0].run in card
+    assert first[0].run not in (first[0].artifact / "card.md").read_text()
+    found = json.loads((folder / "evaluation" / "evaluation.json").read_text())
+    assert found["mistakes"]
+    lines = (project.root / "people.csv").read_text().splitlines()[1:]
+    for one in found["mistakes"]:
+        # The place in the data is that of the row that is shown.
+        assert lines[one["row"]].split(",")[2:4] == [one["shown"]["hours"], one["shown"]["job"]]
+        assert lines[one["row"]].split(",")[4] == one["right"]
+    page = first[0].report.read_text()
+    for said in ("Calibration", "Weakest slices", "Surest mistakes", "linear probe"):
+        assert said in page
 
 
 def test_accuracy_reads_the_projects_store_and_judges_by_its_versions(project, first):

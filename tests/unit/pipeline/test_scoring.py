@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tuneloop.api import ABSENT, NO_PLACE
+from tuneloop.api import ABSENT, NO_PLACE, Metric
 from tuneloop.pipeline.comparing.comparison import compare
 from tuneloop.pipeline.scoring import decoded, judge, same
 from tuneloop.tasks.tabular_regression import TabularRegression
@@ -11,15 +11,19 @@ from tuneloop.tasks.token_classification import TokenClassification
 TASK = TextClassification(["en", "it"])
 
 
-class Share:
-    maximize = True
+class Share(Metric):
+    """The share of right answers."""
+
+    name, maximize, kinds = "share", True, frozenset({"classification"})
 
     def compute(self, predictions, references):
         return float((predictions.values == references).mean())
 
 
-class Error:
-    maximize = False
+class Error(Metric):
+    """The mean distance."""
+
+    name, maximize, kinds = "error", False, frozenset({"regression"})
 
     def compute(self, predictions, references):
         return float(np.abs(predictions.values - references).mean())

@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuneloop.api import ArtifactError, ServingError
+from tuneloop.api import ArtifactError
 from tuneloop.artifact import REFERENCE, Artifact
 from tuneloop.loop.deciding.neighbours import neighbours_labels
 from tuneloop.monitoring.reference import Reference
-from tuneloop.pipeline import channel_path
-from tuneloop.serving.versions.channel import read_channel
+from tuneloop.pipeline.promotion import current_channel
 
 if TYPE_CHECKING:
     from tuneloop.config import Project
@@ -50,9 +49,12 @@ class Known:
 def champion_of(project: Project) -> Known | None:
     """What the version in the project's channel knows; None where there is none to be read."""
     try:
-        artifact = Artifact.open(Path(read_channel(str(channel_path(project))).champion.artifact))
+        channel = current_channel(project)
+        if channel is None:
+            return None
+        artifact = Artifact.open(Path(channel.champion.artifact))
         reference = Reference.load(artifact.folder / REFERENCE)
-    except (ServingError, ArtifactError, OSError):
+    except (ArtifactError, OSError):
         return None
     valued = reference.tolerance > 0
     names = () if valued else artifact.manifest.signature.output_names

@@ -12,7 +12,8 @@ from tuneloop.artifact import TRAINING, Artifact
 from tuneloop.monitoring.reference import REFERENCE_FILE, Reference
 from tuneloop.pipeline import channel_path
 from tuneloop.registry import Registry
-from tuneloop.serving.versions.channel import artifact_place, is_url, read_channel
+from tuneloop.serving.versions.channel import artifact_place, read_channel
+from tuneloop.storage import is_url
 
 if TYPE_CHECKING:
     from tuneloop.config import Project

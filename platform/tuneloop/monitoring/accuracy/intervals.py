@@ -101,7 +101,7 @@ def bootstrap(cells: NDArray[np.integer], statistic: Statistic, *, seed: int = 0
     value = float(figure(counts))
     drawn = figure(np.random.default_rng(seed).multinomial(total, counts / total, size=draws).astype(np.float64))
     without = figure(counts - np.eye(len(counts))) if total > 1 else np.array([value])
-    return _corrected(value, drawn, without, counts if total > 1 else np.ones(1))
+    return bias_corrected(value, drawn, without, counts if total > 1 else np.ones(1))
 
 
 def resample(values: Floats, *, seed: int = 0, draws: int = DRAWS) -> Interval:
@@ -114,11 +114,11 @@ def resample(values: Floats, *, seed: int = 0, draws: int = DRAWS) -> Interval:
         for start in range(0, draws, portion)
     ]
     without = (values.sum() - values) / (count - 1) if count > 1 else values
-    return _corrected(float(values.mean()), np.concatenate(drawn), without, np.ones(count))
+    return bias_corrected(float(values.mean()), np.concatenate(drawn), without, np.ones(count))
 
 
-def _corrected(value: float, drawn: Floats, without: Floats, weights: Floats) -> Interval:
-    """The BCa interval.
+def bias_corrected(value: float, drawn: Floats, without: Floats, weights: Floats) -> Interval:
+    """The bias-corrected and accelerated (BCa) interval of a figure (Efron, 1987), from what a bootstrap drew.
 
     Args:
         value: The figure of all rows.

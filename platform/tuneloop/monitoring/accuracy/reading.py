@@ -40,7 +40,7 @@ class _Columns:
     def position(self, judge: Judge, value: Any) -> int:
         """The position of a class; -1 for what is none."""
         self.numbers = judge.task.loss == "mse"
-        if self.numbers or not isinstance(value, str | int | float):
+        if judge.task.loss != "cross_entropy" or not isinstance(value, str | int | float):
             return -1
         return self.classes.setdefault(str(value), len(self.classes))
 

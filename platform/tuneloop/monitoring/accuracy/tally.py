@@ -70,7 +70,9 @@ class LabelTally:
     def __init__(self, metrics: Metrics, model: str, task: Task, slices: SliceReader | None = None) -> None:
         self._metrics, self._model, self._task, self._slices = metrics, model, task, slices
         self._numbers = task.loss == "mse"
-        self._classes = frozenset() if self._numbers else frozenset(task.output_names[:MOST_CLASSES])
+        # Only a task whose answer is one label has classes to count by.
+        labelled = task.loss == "cross_entropy"
+        self._classes = frozenset(task.output_names[:MOST_CLASSES]) if labelled else frozenset()
 
     def prepare(self, version: str) -> None:
         """Make the counters of a version: one that is born above 0 hides its first increase from Prometheus."""
@@ -113,6 +115,8 @@ class LabelTally:
         if self._numbers:
             for power in POWERS:
                 self._metrics.label_error_power.labels(*version, str(power), change).inc(abs(one.error) ** power)
+            return
+        if not self._classes:
             return
         answered, truth = self._task.decision(one.pair.prediction.answer), one.pair.label
         if not isinstance(answered, str) or not isinstance(truth, str | int | float):

@@ -30,9 +30,13 @@ def suspicion(kind: str, reference: NDArray[Any], current: NDArray[Any]) -> str 
     if kind == "number" and all(_monotone(side) for side in sides):
         return "monotone: both tables are sorted by it, as by a time or a row number"
     whole = kind == "category" or (kind == "number" and all(bool((side == np.floor(side)).all()) for side in sides))
-    if whole and all(len(set(side.tolist())) == len(side) for side in sides):
+    if whole and all(_distinct(side) == len(side) for side in sides):
         return "unique: no value occurs twice, as in an identifier"
     return None
+
+
+def _distinct(values: NDArray[Any]) -> int:
+    return len(set(values.tolist())) if values.dtype == object else len(np.unique(values))
 
 
 def _present(kind: str, values: NDArray[Any]) -> NDArray[Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tuneloop.api import Predictions
 from tuneloop.pipeline.comparing.paired import Paired
-from tuneloop.pipeline.comparing.resampled import Resampled, bootstrap_error
+from tuneloop.pipeline.comparing.resampled import Gain, Resampled, Swapped, bootstrap_error
 
 if TYPE_CHECKING:
     from tuneloop.api import Metric
@@ -118,16 +118,14 @@ def _counted(champion: Judged, challenger: Judged) -> tuple[NDArray[np.bool_], N
 
 def _resampled(metric: Metric, champion: Judged, challenger: Judged, gain: float) -> Resampled:
     sign, rows = (1.0 if metric.maximize else -1.0), len(challenger[1])
-
-    def drawn(at: NDArray[np.int64]) -> float:
-        return sign * (metric.compute(*take(challenger, at)) - metric.compute(*take(champion, at)))
-
     old, new = _in_one_space(champion, challenger)
-
-    def swapped(marks: NDArray[np.bool_]) -> float:
-        first, second = _mixed(new, old, marks), _mixed(old, new, marks)
-        return sign * (metric.compute(first, old[1]) - metric.compute(second, old[1]))
-
+    before, after = metric.parts(*old), metric.parts(*new)
+    drawn: Gain
+    swapped: Swapped
+    if before is not None and after is not None:
+        drawn, swapped = _by_sums(metric, sign, before, after)
+    else:
+        drawn, swapped = _by_rows(metric, sign, old, new)
     same = old[0].values == new[0].values
     differing = ~same.reshape(rows, -1).all(axis=1)
     decided = int(differing.sum())
@@ -135,6 +133,36 @@ def _resampled(metric: Metric, champion: Judged, challenger: Judged, gain: float
         differing |= (old[0].scores != new[0].scores).reshape(rows, -1).any(axis=1)
     error = bootstrap_error(drawn, rows) if differing.any() else 0.0
     return Resampled(gain, error, rows, differing, decided, swapped)
+
+
+def _by_sums(metric: Metric, sign: float, old: NDArray[np.float64], new: NDArray[np.float64]) -> tuple[Gain, Swapped]:
+    """The gain on drawn rows, and with swapped answers, of a metric that is made of sums over rows."""
+
+    def gain(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+        after, before = metric.joined(np.stack([first, second]))
+        return sign * float(after - before)
+
+    def drawn(at: NDArray[np.int64]) -> float:
+        return gain(new[at].sum(axis=0), old[at].sum(axis=0))
+
+    def swapped(marks: NDArray[np.bool_]) -> float:
+        moved = (new[marks] - old[marks]).sum(axis=0)
+        return gain(new.sum(axis=0) - moved, old.sum(axis=0) + moved)
+
+    return drawn, swapped
+
+
+def _by_rows(metric: Metric, sign: float, old: Judged, new: Judged) -> tuple[Gain, Swapped]:
+    """The same of any metric: it reads the rows again each time."""
+
+    def drawn(at: NDArray[np.int64]) -> float:
+        return sign * (metric.compute(*take(new, at)) - metric.compute(*take(old, at)))
+
+    def swapped(marks: NDArray[np.bool_]) -> float:
+        first, second = _mixed(new, old, marks), _mixed(old, new, marks)
+        return sign * (metric.compute(first, old[1]) - metric.compute(second, old[1]))
+
+    return drawn, swapped
 
 
 def _mixed(first: Judged, second: Judged, marks: NDArray[np.bool_]) -> Predictions:

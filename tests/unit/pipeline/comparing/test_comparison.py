@@ -5,7 +5,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from tuneloop.api import DataError, Predictions
+from tuneloop.api import DataError, Metric, Predictions
 from tuneloop.pipeline.comparing.comparison import compare, compare_rights, rights, take
 from tuneloop.pipeline.comparing.paired import Paired
 from tuneloop.pipeline.comparing.resampled import Resampled
@@ -13,14 +13,14 @@ from tuneloop.pipeline.scoring import judge
 from tuneloop.tasks.text_classification import TextClassification
 
 
-class Share:
+class Share(Metric):
     maximize = True
 
     def compute(self, predictions, references):
         return float((predictions.values == references).mean())
 
 
-class MacroRecall:
+class MacroRecall(Metric):
     maximize = True
 
     def compute(self, predictions, references):
@@ -28,14 +28,14 @@ class MacroRecall:
         return float(np.mean([(predictions.values[references == one] == one).mean() for one in present]))
 
 
-class Rmse:
+class Rmse(Metric):
     maximize = False
 
     def compute(self, predictions, references):
         return float(np.sqrt(((predictions.values - references) ** 2).mean()))
 
 
-class Picky:
+class Picky(Metric):
     maximize = True
 
     def compute(self, predictions, references):
@@ -128,3 +128,29 @@ def test_rows_can_be_taken_by_mask():
     predictions, references = take(judged, np.array([True, False, True]))
     assert predictions.values.tolist() == references.tolist() == [0, 2]
     assert rights((Predictions(np.ones((2, 3), dtype=int), None, ("a", "b")), np.ones((2, 3)))) is None
+
+
+class Summed(MacroRecall):
+    """The same, from sums over rows."""
+
+    def parts(self, predictions, references):
+        classes = len(predictions.labels)
+        right = np.eye(classes)[references] * (predictions.values == references)[:, None]
+        return np.concatenate([right, np.eye(classes)[references]], axis=1)
+
+    def joined(self, sums):
+        right, there = np.split(sums, 2, axis=-1)
+        return np.array([(r[t > 0] / t[t > 0]).mean() for r, t in zip(right, there, strict=True)])
+
+
+def test_a_metric_that_is_made_of_sums_is_compared_without_reading_the_rows_again():
+    generator = np.random.default_rng(3)
+    truth = generator.integers(0, 3, 200)
+    old, new = (classes(noisy(generator, truth, error), truth) for error in (0.2, 0.1))
+
+    class Either:
+        metrics = MappingProxyType({"rows": MacroRecall(), "sums": Summed()})
+
+    slow, fast = (compare(Either(), name, old, new) for name in ("rows", "sums"))
+    assert (fast.gain, fast.low, fast.high) == pytest.approx((slow.gain, slow.low, slow.high))
+    assert fast.p_better(0.05) == pytest.approx(slow.p_better(0.05))
