@@ -83,6 +83,19 @@ class Variant(_Frozen):
     reason: str
 
 
+class Temperature(_Frozen):
+    """By what logits are divided before they become probabilities (1: by nothing), and why.
+
+    `rows` it was fitted on; the expected calibration error on the test split without it and with it.
+    """
+
+    value: float = pydantic.Field(gt=0)
+    rows: int
+    reason: str
+    error_before: float
+    error_after: float
+
+
 class Parity(_Frozen):
     """How far the exported float graph is from the tuned model, on real rows."""
 
@@ -106,14 +119,20 @@ class Lineage(_Frozen):
 
 
 class Manifest(_Frozen):
-    """`manifest.json`."""
+    """`manifest.json`.
+
+    `transforms` are those that change each request row before the preprocessor, in order; `chosen` is what candidates
+    and a search left standing in place of the project file's values, by path.
+    """
 
     format: Literal[1] = 1
     model: str
     task: Part
     preprocessor: str
+    transforms: tuple[Part, ...] = ()
     base_model: str
     strategy: str
+    chosen: dict[str, Any] = {}
     signature: Signature
     metrics: dict[str, float]
     variants: dict[str, Variant]
@@ -122,6 +141,8 @@ class Manifest(_Frozen):
     lineage: Lineage
     plugins: tuple[PluginUse, ...]
     libraries: dict[str, str]
+    intervals: dict[str, tuple[float, float]] = {}
+    temperature: Temperature | None = None
     files: dict[str, FileEntry] = {}
 
 

@@ -23,7 +23,8 @@ def tuneloop_metrics():
 ```
 """
 
-from tuneloop.api.base_model import BaseModel, TorchModel
+from tuneloop.api.base_model import BaseModel, DecoderModel, TorchModel
+from tuneloop.api.carried import pack_error, unpack_error
 from tuneloop.api.detector import Change, Detector
 from tuneloop.api.errors import (
     ArtifactError,
@@ -37,16 +38,19 @@ from tuneloop.api.errors import (
     RequestError,
     RunError,
     ServingError,
+    StorageError,
     TuneloopError,
     UnknownPluginError,
     VerificationError,
 )
 from tuneloop.api.exporter import Exporter, ExportSpec
 from tuneloop.api.hookspecs import hookimpl
+from tuneloop.api.launcher import Job, Launcher, Outcome, Report, begin, call, is_launched
 from tuneloop.api.metric import Metric
+from tuneloop.api.passage import Passage
 from tuneloop.api.plugin import NoOptions, Plugin
 from tuneloop.api.preprocessor import Preprocessor, PreprocessorChoice
-from tuneloop.api.rows import DataSource, Transform
+from tuneloop.api.rows import Augmentation, DataSource, RowTransform, Transform
 from tuneloop.api.signal import Signal
 from tuneloop.api.strategy import FitResult, Strategy, TrainingData
 from tuneloop.api.task import Task
@@ -60,6 +64,8 @@ from tuneloop.api.types import (
     Columns,
     Encoded,
     GateEvent,
+    Judging,
+    LossName,
     Predictions,
     PromotionEvent,
     Row,
@@ -83,6 +89,7 @@ __all__ = [
     "Answer",
     "Arrays",
     "ArtifactError",
+    "Augmentation",
     "BaseModel",
     "Change",
     "Column",
@@ -90,6 +97,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "DataSource",
+    "DecoderModel",
     "Detector",
     "Encoded",
     "ExportSpec",
@@ -97,9 +105,15 @@ __all__ = [
     "FitResult",
     "GateEvent",
     "GateRefusedError",
+    "Job",
+    "Judging",
+    "Launcher",
+    "LossName",
     "Metric",
     "MissingExtraError",
     "NoOptions",
+    "Outcome",
+    "Passage",
     "Plugin",
     "PluginConflictError",
     "PluginError",
@@ -108,13 +122,16 @@ __all__ = [
     "PreprocessorChoice",
     "PromotionEvent",
     "RegistryError",
+    "Report",
     "RequestError",
     "Row",
+    "RowTransform",
     "RunError",
     "ServingError",
     "Signal",
     "SignalBatch",
     "StepEvent",
+    "StorageError",
     "Strategy",
     "Task",
     "Tensor",
@@ -125,8 +142,13 @@ __all__ = [
     "UnknownPluginError",
     "VerificationError",
     "Words",
+    "begin",
+    "call",
     "fill_up",
     "hookimpl",
+    "is_launched",
+    "pack_error",
     "row_count",
     "scatter",
+    "unpack_error",
 ]

@@ -90,3 +90,25 @@ class TorchModel(Protocol):
 
     def layer_groups(self) -> list[list[str]]:
         """Names of parameters in groups, from the head down to the embeddings; each name in exactly one."""
+
+
+class DecoderModel(TorchModel, Protocol):
+    """The parts of a torch model that generates text, beside those of `TorchModel`.
+
+    `forward(input_ids, attention_mask, scored)` gives as `logits [n, places, 1]` the log-probability of each token
+    given those before it, `ABSENT` where `scored` is 0.
+    """
+
+    def decoder(self) -> Any:
+        """A `torch.nn.Module` with a cache, which exporters trace.
+
+        `forward(input_ids, attention_mask, position_ids, past)`: the new tokens `int64 [n, length]`, the mask over old
+        and new ones `int64 [n, total]`, and `past`, keys and values `float32 [n, heads, past, width]` of each layer in
+        turn. It gives the logits of the next token `float32 [n, length, vocabulary]`, then the longer keys and values.
+        """
+
+    def cache_sizes(self) -> Sequence[tuple[int, int]]:
+        """Heads and width of the keys (and values) of each layer."""
+
+    def greedy(self, tokens: Sequence[int], most: int, stops: Sequence[int]) -> list[int]:
+        """The most probable continuation, at most so many tokens; ends with the first one of `stops`."""

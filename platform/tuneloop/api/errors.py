@@ -13,6 +13,7 @@ TuneloopError                 the root: message says what, where, and what to do
 ├── RunError                  a pipeline step failed
 │   └── VerificationError     the exported model does not answer as the tuned one does
 ├── GateRefusedError               a challenger did not pass; holds the reasons
+├── StorageError              a shared folder or an object store cannot be read or written
 ├── RegistryError             the model registry has no such version, or cannot be reached
 └── ServingError              a server, channel or Bento cannot be built or reached
 ```
@@ -98,6 +99,10 @@ class GateRefusedError(TuneloopError):
     def __init__(self, reasons: Sequence[str]) -> None:
         self.reasons = tuple(reasons)
         super().__init__("the gate refused the challenger: " + "; ".join(self.reasons))
+
+
+class StorageError(TuneloopError):
+    """A shared folder or an object store cannot be read or written; names the URL, never a password."""
 
 
 class RegistryError(TuneloopError):

@@ -10,6 +10,7 @@ import pluggy
 from tuneloop.api.base_model import BaseModel
 from tuneloop.api.detector import Detector
 from tuneloop.api.exporter import Exporter
+from tuneloop.api.launcher import Launcher
 from tuneloop.api.metric import Metric
 from tuneloop.api.preprocessor import Preprocessor
 from tuneloop.api.rows import DataSource, Transform
@@ -53,6 +54,11 @@ def tuneloop_base_models() -> Sequence[type[BaseModel]]:
 @hookspec
 def tuneloop_strategies() -> Sequence[type[Strategy]]:
     """Classes that tune it: `tune.strategy` in the project."""
+
+
+@hookspec
+def tuneloop_launchers() -> Sequence[type[Launcher]]:
+    """Classes that choose where training runs: `launch.launcher` in the project."""
 
 
 @hookspec

@@ -6,13 +6,13 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import NDArray
 
 from tuneloop.api.errors import PluginError
 from tuneloop.api.plugin import Plugin
-from tuneloop.api.types import Arrays, Tensor
+from tuneloop.api.types import Arrays, LossName, Tensor
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -23,7 +23,8 @@ class TrainingData:
     """What a strategy trains on.
 
     Attributes:
-        train: Columns: one a tensor (rows unpadded), `labels` (see `Task.targets`), `length`.
+        train: Columns: one a tensor (rows unpadded), `labels` (see `Task.targets`), `length`; and `teacher` where the
+            strategy has one (see `Strategy.teacher`).
         validation: The same; picks the best checkpoint and stops early.
         tensors: The model inputs, with the value that pads each.
         loss: As in `Task.loss`.
@@ -35,7 +36,7 @@ class TrainingData:
     train: Dataset
     validation: Dataset
     tensors: tuple[Tensor, ...]
-    loss: Literal["cross_entropy", "mse"]
+    loss: LossName
     metric: Callable[[NDArray[Any], NDArray[Any]], dict[str, float]]
     best: str
     maximize: bool
@@ -80,6 +81,13 @@ class Strategy(Plugin):
 
     framework: ClassVar[str]
     """What base models must fit, such as `torch`."""
+    distributed: ClassVar[bool] = False
+    """Whether the processes of a `Launcher` can fit one model together.
+
+    Then `fit` is called in each process of torch's default group, with equal arguments (`folder` may lie on another
+    machine), and ends with equal weights in all of them; the first process writes checkpoints and tells `progress`.
+    The options mean what they mean in one process: the same rows make each step.
+    """
 
     @abstractmethod
     def fit(
@@ -100,6 +108,18 @@ class Strategy(Plugin):
             seed: Of all random numbers.
             progress: Called with each record of the history.
         """
+
+    def teacher(self, root: Path) -> Path | None:  # noqa: ARG002
+        """The folder of an artifact to learn from, for the same task; None: there is none.
+
+        Where there is one, `TrainingData.train` has the column `teacher`: the logits of its graph for each row, `[k]`,
+        or `[words, k]` with `ABSENT` behind a row's last word; in the order of this task's outputs, and for values on
+        the scale of its targets.
+
+        Args:
+            root: The project folder, for relative paths.
+        """
+        return None
 
     def outputs(self, model: Any, inputs: Arrays) -> Arrays:  # noqa: ARG002
         """What a tuned model answers for one batch, before export: `verify` holds the exported graph against it.

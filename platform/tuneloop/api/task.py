@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pydantic
 from numpy.typing import NDArray
 
 from tuneloop.api.plugin import Plugin
-from tuneloop.api.types import Answer, Arrays, Columns, Predictions, Row
+from tuneloop.api.types import Answer, Arrays, Columns, Judging, LossName, Predictions, Row
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -36,9 +36,9 @@ class Task(Plugin):
 
     roles: ClassVar[Mapping[str, str]]
     """Role of an input column to one sentence about it; empty: any columns (tables)."""
-    loss: ClassVar[Literal["cross_entropy", "mse"]]
+    loss: ClassVar[LossName]
     """What training minimises over the `logits` output."""
-    judged_as: ClassVar[Literal["classification", "regression", "tagging"] | None] = None
+    judged_as: ClassVar[Judging | None] = None
     """Which metrics fit (`Metric.kinds`); None: `regression` where the loss is `mse`, else `classification`."""
     default_metrics: ClassVar[tuple[str, ...]]
     """Metrics reported where the project names none; the first is the one that picks the best checkpoint."""
@@ -78,7 +78,15 @@ class Task(Plugin):
         """Reference answers as the loss reads them: `int64 [n]` positions (unknown label: -1) or `float32 [n]`.
 
         Where each word of a row has an answer: `int64 [n, words]`, with `NO_PLACE` behind a row's last word.
+        For `binary_cross_entropy`: `float32 [n, len(output_names)]` of 0 and 1. For `span`: `int64 [n, 2]`, the first
+        and the last place of the answer among those that are not `ABSENT`; -1 where it has none.
+        For `likelihood`: zeros `int64 [n]`, as the model reads the right answer among its inputs: its `logits` are the
+        log-probabilities `float32 [n, places, 1]` of the right tokens, `ABSENT` at places that hold none.
         """
+
+    def targets_to(self, rows: Sequence[Row], values: Sequence[Any]) -> NDArray[Any]:  # noqa: ARG002
+        """The targets of checked rows; a task whose answers are a part of the row reads it here."""
+        return self.targets(values)
 
     @abstractmethod
     def predictions(self, outputs: Arrays) -> Predictions:
@@ -87,6 +95,10 @@ class Task(Plugin):
         `outputs["logits"]` is `float32 [n, len(output_names)]`, or `float32 [n, places, len(output_names)]` where each
         word of a row has an answer: the places that hold none are filled with `ABSENT`.
         """
+
+    def predictions_to(self, rows: Sequence[Row], outputs: Arrays) -> Predictions:  # noqa: ARG002
+        """The predictions for checked rows; a task whose answers quote the row reads it here."""
+        return self.predictions(outputs)
 
     @abstractmethod
     def references(self, values: Sequence[Any]) -> NDArray[Any]:
@@ -104,6 +116,16 @@ class Task(Plugin):
     def units(cls, values: Sequence[Any]) -> list[Any]:
         """The labels in reference answers, one after the other; the answers themselves where each is one label."""
         return list(values)
+
+    @classmethod
+    def blank(cls, value: Any) -> bool:
+        """Whether a row with this reference answer is one without: such rows are left out. None is always blank."""
+        return value == [] or (isinstance(value, str) and not value.strip())
+
+    @classmethod
+    def like(cls, label: Any, known: Any) -> Any:  # noqa: ARG003
+        """A label that came back from traffic, written as `known`, a reference answer of the project's data, is."""
+        return label
 
     @classmethod
     def examine(cls, columns: Columns, rows: Dataset) -> None:

@@ -18,7 +18,13 @@ Arrays: TypeAlias = dict[str, NDArray[Any]]
 Answer: TypeAlias = dict[str, Any]
 """What one caller gets for one row; plain JSON values."""
 
-ColumnKind = Literal["text", "number", "category", "words", "audio"]
+ColumnKind = Literal["text", "number", "category", "words", "audio", "image", "prompt"]
+
+LossName: TypeAlias = Literal["cross_entropy", "binary_cross_entropy", "mse", "span", "likelihood"]
+"""What training minimises over the `logits` output; see `Task.targets` for what each reads."""
+
+Judging: TypeAlias = Literal["classification", "multi-label", "regression", "tagging", "span", "text", "generation"]
+"""The kinds of answers that metrics score; see `Predictions`."""
 
 ABSENT = -1e9
 """Fills the logits of places that hold nothing, where rows have different numbers of places; finite, as JSON is."""
@@ -97,9 +103,11 @@ class Predictions:
 
     Attributes:
         values: `int64 [n]` class positions, or `float32 [n]` values; `int64 [n, words]` where each word of a row has a
-            class, filled with `NO_PLACE` behind a row's last word.
-        scores: `float32 [n, classes]` probabilities, or `float32 [n, words, classes]`; None for regression.
-        labels: Class names by position; empty for regression.
+            class, filled with `NO_PLACE` behind a row's last word; `int64 [n, classes]` of 0 and 1 where a row has any
+            number of labels; `object [n]` of texts where an answer is a text; for `generation` `float32 [n, places]`,
+            the log-probability of each right token, `ABSENT` where a place holds none.
+        scores: `float32 [n, classes]` probabilities, or `float32 [n, words, classes]`; None for values and texts.
+        labels: Class names by position; empty for values and texts.
     """
 
     values: NDArray[Any]

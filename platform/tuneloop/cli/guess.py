@@ -16,7 +16,11 @@ from tuneloop.plugins import nearest
 SAMPLE_ROWS = 200
 TARGET_NAMES = (
     "label",
+    "labels",
     "tags",
+    "answers",
+    "score",
+    "rating",
     "target",
     "class",
     "category",
@@ -26,12 +30,16 @@ TARGET_NAMES = (
     "sentiment",
     "language",
     "outcome",
+    "completion",
 )
 TEXT_NAMES = (
     "text",
     "tokens",
     "words",
+    "prompt",
     "audio",
+    "image",
+    "context",
     "message",
     "sentence",
     "content",
@@ -95,6 +103,8 @@ def guess_columns(
     chosen = task or _task(text, texts, columns, answer, key, _values(rows, answer))
     if chosen.startswith("tabular-"):
         return Guess(chosen, answer, None, key)
+    if chosen == "question-answering" and "context" in columns:
+        return Guess(chosen, answer, text or "context", key)
     others = [column for column in columns if column not in (answer, key)] or columns
     found = text or _by_name(texts or others, TEXT_NAMES) or max(others, key=lambda c: _length(_values(rows, c)))
     return Guess(chosen, answer, found, key)
@@ -126,12 +136,16 @@ def _task(
     text: str | None, texts: list[str], columns: list[str], answer: str, key: str | None, values: list[Any]
 ) -> str:
     inputs = [column for column in columns if column not in (answer, key)]
+    if answer == "completion" and "prompt" in inputs:
+        return "text-generation"
+    if "question" in inputs and "context" in inputs:
+        return "question-answering"
     if values and all(isinstance(value, list) for value in values):
-        return "token-classification"
-    if text is not None or (texts and len(inputs) <= 2):
-        return "text-classification"
+        return "multi-label-classification" if texts else "token-classification"
     numbers = [number for number in map(_number, values) if number is not None]
     measured = len(numbers) == len(values) and len(set(numbers)) > FEW_CLASSES
+    if text is not None or (texts and len(inputs) <= 2):
+        return "text-regression" if measured else "text-classification"
     return "tabular-regression" if measured else "tabular-classification"
 
 

@@ -84,7 +84,8 @@ def _look(data: Path | None, task: str | None, text: str | None, target: str | N
 def _data_path(data: Path | None, folder: Path, source: str) -> str:
     """How the project names its data: relative where it is inside the project folder."""
     if data is None:
-        return "data/sounds" if source == "audio-folder" else f"data/rows.{source}"
+        folders = {"audio-folder": "data/sounds", "image-folder": "data/pictures"}
+        return folders.get(source, f"data/rows.{source}")
     try:
         return data.resolve().relative_to(folder.resolve()).as_posix()
     except ValueError:

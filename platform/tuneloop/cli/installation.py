@@ -1,4 +1,4 @@
-"""The checks behind `tuneloop doctor`. Everything is read from metadata: no heavy library is imported."""
+"""The checks behind `tuneloop doctor`. Read from metadata: no heavy library is imported, but what a launcher needs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tuneloop.api import ConfigError, PluginError
+from tuneloop.api import ConfigError, Launcher, PluginError, TuneloopError
 from tuneloop.cli.project import load_survivors, probe_plugins
-from tuneloop.config import load_project
+from tuneloop.config import Launch, load_project
 from tuneloop.plugins import PluginManager, PluginRecord
 
 Level = Literal["ok", "info", "warning", "problem"]
@@ -161,6 +161,8 @@ def check_project(file: Path, plugins: PluginManager) -> Iterator[Finding]:
         yield Finding("problem", "project", str(file), str(error))
         return
     yield Finding("ok", "project", f"{project.name} ({file})")
+    if project.launch is not None:
+        yield check_launcher(project.launch, plugins)
     for user, host, port in (
         ("serve", project.serve.host, project.serve.port),
         ("loop", "127.0.0.1", project.retrain.port),
@@ -171,6 +173,16 @@ def check_project(file: Path, plugins: PluginManager) -> Iterator[Finding]:
             section = "serve" if user == "serve" else "retrain"
             advice = f"unless that is this project's own, choose another: {section}.port in {file.name}"
             yield Finding("warning", f"port of {user}", f"{host}:{port} is in use", advice)
+
+
+def check_launcher(chosen: Launch, plugins: PluginManager) -> Finding:
+    """Whether training could start where the project says: a cluster answers, a device is there."""
+    subject = f"launcher {chosen.launcher}"
+    try:
+        launcher: Launcher = plugins.create("launcher", chosen.launcher, chosen.options)
+        return Finding("ok", subject, launcher.examine())
+    except TuneloopError as error:
+        return Finding("problem", subject, "cannot start training", str(error))
 
 
 def port_is_free(host: str, port: int) -> bool:

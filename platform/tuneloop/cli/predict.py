@@ -16,6 +16,7 @@ from tuneloop.serving.device import VARIABLE, Device
 from tuneloop.serving.offline.formats import FORMATS
 
 if TYPE_CHECKING:
+    from tuneloop.api import Launcher
     from tuneloop.serving.offline import BatchResult, Pace
 
 _QUIET_SECONDS = 10.0
@@ -50,7 +51,11 @@ _QUIET_SECONDS = 10.0
     show_default=True,
     help="Rows that are sorted by length, and made durable, together.",
 )
-@click.option("--threads", type=click.IntRange(1, 256), help="Calls at the same time; by default one a processor.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 256),
+    help="Calls, or processes of a cluster, at a time; by default one a processor.",
+)
 @click.option(
     "--device",
     type=click.Choice(get_args(Device)),
@@ -58,6 +63,13 @@ _QUIET_SECONDS = 10.0
     default="auto",
     show_default=True,
     help="Where the model runs.",
+)
+@click.option(
+    "--ray",
+    metavar="[ADDRESS]",
+    is_flag=False,
+    flag_value="local",
+    help="Let processes of a Ray cluster answer: of one on this machine (local, the default), auto, or HOST:PORT.",
 )
 @click.option("--work", type=click.Path(path_type=Path, file_okay=False), help="Folder of the unfinished job.")
 @click.option("--overwrite", is_flag=True, help="Replace an output that is there.")
@@ -72,6 +84,7 @@ def predict(
     batch_size: int,
     window: int,
     threads: int | None,
+    ray: str | None,
     project: Path | None,
     **options: Any,
 ) -> None:
@@ -102,11 +115,21 @@ def predict(
     click.echo(f"{named} answers {', '.join(inputs)}", err=True)
     try:
         with _progress_shown() as listen:
-            result = score_files(loaded, job, listen)
+            result = score_files(loaded, job, listen, launcher=_ray(ray))
     except KeyboardInterrupt:
         click.echo("what is finished is kept; the same command goes on", err=True)
         raise
     _conclude(job.output, result)
+
+
+def _ray(address: str | None) -> Launcher | None:
+    """The launcher whose processes answer; None: this process does."""
+    if address is None:
+        return None
+    from tuneloop.plugins import default_manager
+
+    launcher: Launcher = default_manager().create("launcher", "ray", {"address": address})
+    return launcher
 
 
 def _conclude(output: str, result: BatchResult) -> None:

@@ -42,8 +42,10 @@ KEPT_RUNS = 5
 def run(project: Path | None, resume: str | None, feedback: Path | None, promote: bool) -> None:
     """Run the pipeline: load, tune, evaluate, export, gate, register, package.
 
-    Steps whose inputs are unchanged are taken from earlier runs. The first version that passes the gate becomes the
-    champion; a later one waits for `tuneloop promote`. A refusal by the gate ends with exit code 2.
+    With model.candidates, base models are compared first, by a probe and by their cost, and the best within the limits
+    is tuned. With search, options are looked for first, on the validation rows; --resume goes on with it trial by
+    trial. Steps whose inputs are unchanged are taken from earlier runs. The first version that passes the gate becomes
+    the champion; a later one waits for `tuneloop promote`. A refusal by the gate ends with exit code 2.
     """
     if resume is not None and (feedback is not None or promote):
         raise click.UsageError("--resume goes on with what was asked for then; it takes no --feedback and no --promote")

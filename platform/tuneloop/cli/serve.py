@@ -65,6 +65,7 @@ def build(
         signer=signer,
         hashes=hashes,
         extras=extras,
+        policy=chosen.store,
     )
     click.echo(f"{tag} is in {bento_folder(home, tag)}{', signed' if signer else ''}")
     click.echo(f"serve it:  bentoml serve {bento_folder(home, tag)}")
@@ -117,7 +118,7 @@ def serve(
     --insecure. Once one kind of token is asked for, what the other kinds open is closed to everybody without them;
     /livez, /healthz, /readyz and /v2/health stay open.
     """
-    from tuneloop.pipeline.promotion import channel_path
+    from tuneloop.pipeline.promotion import channel_path, channel_url
     from tuneloop.serving.server import default_store_url, server_home, start_server, store_variables
 
     chosen, _ = load(project)
@@ -142,7 +143,7 @@ def serve(
         port=listen,
         workers=workers or chosen.serve.workers,
         threads=threads or chosen.serve.threads,
-        channel=str(channel_path(chosen)),
+        channel=channel_url(chosen) or str(channel_path(chosen)),
         store_url=default_store_url(chosen.state),
         guards={
             "TUNELOOP_DEVICE": os.environ.get("TUNELOOP_DEVICE") or chosen.serve.device,
@@ -179,14 +180,21 @@ def _guards(host: str, tokens: dict[str, Path | None], *, verify: Path | None, i
 def _champion_bento(project: Project, verify: Path | None) -> Path:
     """The champion's Bento, built where it is not there, and the channel written from the registry."""
     from tuneloop.pipeline.package import bento_home
-    from tuneloop.pipeline.promotion import publish
+    from tuneloop.pipeline.promotion import channel_url, publish, shared_artifact
     from tuneloop.registry import CHAMPION, Registry
     from tuneloop.serving.loader import serving_plugins
     from tuneloop.serving.packaging.bento import bento_folder, build_bento
     from tuneloop.serving.trust.signature import SIGNATURE, Signer, Verifier
+    from tuneloop.serving.versions.channel import read_channel
 
-    registry = Registry(project)
-    version, artifact = registry.resolve(CHAMPION).number, registry.fetch(CHAMPION)
+    registry, shared = Registry(project), channel_url(project)
+    followed = None
+    if shared and registry.find(CHAMPION) is None:
+        # Another machine registers the versions, and this one only serves what the channel they share names.
+        followed = read_channel(shared).champion
+        version, artifact = followed.version, shared_artifact(project, registry, shared, followed)
+    else:
+        version, artifact = registry.resolve(CHAMPION).number, registry.fetch(CHAMPION)
     # The server would refuse other plugins too, at the end of a traceback in its log.
     serving_plugins(artifact.manifest.plugins)
     home, signer = bento_home(project.state), Signer.from_environment()
@@ -194,11 +202,12 @@ def _champion_bento(project: Project, verify: Path | None) -> Path:
     wanting = signer is not None and not (folder / SIGNATURE).is_file()
     if wanting or not (folder / "bento.yaml").is_file():
         gpu = project.serve.device == "gpu"
-        build_bento(artifact, version, home=home, device="gpu" if gpu else "cpu", signer=signer)
+        build_bento(artifact, version, home=home, device="gpu" if gpu else "cpu", signer=signer, policy=project.store)
     if verify is not None:
         Verifier(verify).check_bento(folder, model=project.name, version=version)
-    # The signature of the Bento goes into the channel, so it comes after.
-    publish(project, registry)
+    if followed is None:
+        # The signature of the Bento goes into the channel, so it comes after.
+        publish(project, registry)
     return folder
 
 

@@ -11,6 +11,7 @@ from tuneloop.api import (
     DataSource,
     Detector,
     Exporter,
+    Launcher,
     Metric,
     Plugin,
     Preprocessor,
@@ -28,6 +29,7 @@ Kind = Literal[
     "preprocessor",
     "base model",
     "strategy",
+    "launcher",
     "exporter",
     "metric",
     "signal",
@@ -65,8 +67,11 @@ KINDS: tuple[KindInfo, ...] = (
     KindInfo("transform", "tuneloop_transforms", Transform, "data.transforms", frozenset({"name"})),
     KindInfo("task", "tuneloop_tasks", Task, "task"),
     KindInfo("preprocessor", "tuneloop_preprocessors", Preprocessor),
-    KindInfo("base model", "tuneloop_base_models", BaseModel, "model.base", frozenset({"base"})),
+    KindInfo(
+        "base model", "tuneloop_base_models", BaseModel, "model.base", frozenset({"base", "candidates", "limits"})
+    ),
     KindInfo("strategy", "tuneloop_strategies", Strategy, "tune.strategy", frozenset({"strategy", "seed"})),
+    KindInfo("launcher", "tuneloop_launchers", Launcher, "launch.launcher", frozenset({"launcher"})),
     KindInfo(
         "exporter",
         "tuneloop_exporters",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         DataSource,
         Detector,
         Exporter,
+        Launcher,
         Metric,
         Preprocessor,
         Signal,
@@ -122,6 +123,8 @@ class PluginManager:
     def get(self, kind: Literal["base model"], name: str) -> type[BaseModel]: ...
     @overload
     def get(self, kind: Literal["strategy"], name: str) -> type[Strategy]: ...
+    @overload
+    def get(self, kind: Literal["launcher"], name: str) -> type[Launcher]: ...
     @overload
     def get(self, kind: Literal["exporter"], name: str) -> type[Exporter]: ...
     @overload

@@ -18,6 +18,10 @@ from tuneloop.serving.batcher import Batcher, choose_batcher
 from tuneloop.serving.doors.body import BodyReader
 from tuneloop.serving.doors.tensors import all_finite
 from tuneloop.serving.errors import NotReadyError, UnavailableError
+from tuneloop.serving.generating.counts import GenerationCounts
+from tuneloop.serving.generating.generator import Generator
+from tuneloop.serving.generating.predictor import GeneratingPredictor
+from tuneloop.serving.generating.turns import Listener
 from tuneloop.serving.limits import DEFAULT_LIMITS, Limits
 from tuneloop.serving.loader import Loaded
 from tuneloop.serving.storing import StoreSettings
@@ -71,6 +75,7 @@ class Live:
             max_queue=queue_rows,
         )
         watch.batches.look_at(self.batcher)
+        self.generator = _generator(loaded, threads, queue_rows)
         self._requests = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -94,6 +99,8 @@ class Live:
         """Wait for the last request, then release threads and counters."""
         await self._idle.wait()
         await self.batcher.close()
+        if self.generator is not None:
+            await self.generator.close()
         await asyncio.to_thread(self.watch.end)
 
 
@@ -200,6 +207,21 @@ class Engine:
         """As `predict`, by the live version whatever challenger there is."""
         return await self.answer(self._current(), rows, size, self.limits.deadline_seconds, wishes)
 
+    async def stream(
+        self, rows: Sequence[Row], size: int, wishes: Wishes, listen: Listener, ids: Sequence[str]
+    ) -> Answered:
+        """As `champion`, for an only row whose text is told piece by piece while it is generated.
+
+        Args:
+            rows: The row.
+            size: Bytes of the request.
+            wishes: What the client asks for beside.
+            listen: Told each piece.
+            ids: The id of the prediction, which the client is told before there is an answer; see `new_ids`.
+        """
+        seconds = self.limits.deadline_seconds
+        return await self.answer(self._current(), rows, size, seconds, wishes, listen, ids)
+
     async def stored(self, answered: Answered, wishes: Wishes) -> bool | None:
         """Wait until an answer is stored, where its sender wished for that.
 
@@ -217,7 +239,14 @@ class Engine:
             return False
 
     async def answer(
-        self, version: Live, rows: Sequence[Row], size: int, seconds: float, wishes: Wishes = NO_WISHES
+        self,
+        version: Live,
+        rows: Sequence[Row],
+        size: int,
+        seconds: float,
+        wishes: Wishes = NO_WISHES,
+        listen: Listener | None = None,
+        ids: Sequence[str] = (),
     ) -> Answered:
         """Check, encode, run and answer rows with one version; count and store them.
 
@@ -227,20 +256,32 @@ class Engine:
             size: Bytes of the request.
             seconds: Past these no work is begun.
             wishes: What the client asks for beside.
+            listen: Told each piece of a text that is generated.
+            ids: Of the predictions; none: new ones.
         """
         begun = time.perf_counter()
         with version as live:
-            batch = await self.work(live, rows, size, seconds)
+            batch = await self.work(live, rows, size, seconds, wishes, listen)
             answers = list(batch.answers)
-            ids = _new_ids(len(answers))
+            ids = list(ids) or new_ids(len(answers))
             live.watch.observe(batch)
             receipt = self.watch.store(live.loaded.version, ids, batch, wishes)
             live.watch.answered(len(answers), time.perf_counter() - begun)
             return Answered(live.loaded.version, ids, answers, batch.outputs, receipt)
 
-    async def work(self, live: Live, rows: Sequence[Row], size: int, seconds: float) -> SignalBatch:
+    async def work(
+        self,
+        live: Live,
+        rows: Sequence[Row],
+        size: int,
+        seconds: float,
+        wishes: Wishes = NO_WISHES,
+        listen: Listener | None = None,
+    ) -> SignalBatch:
         """Check, encode, run and answer rows with one version, and note nothing; arguments as for `answer`."""
         deadline = time.monotonic() + seconds
+        if live.generator is not None:
+            return await live.generator.work(rows, deadline, wishes.options, rendered=wishes.rendered, listen=listen)
         checked, encoded = await _maybe_in_thread(
             size > LARGE_REQUEST_BYTES, functools.partial(_encode, live.loaded, rows)
         )
@@ -325,8 +366,16 @@ def _in_order(encoded: Encoded, rows: int) -> bool:
     return encoded.rows == tuple(range(rows))
 
 
-def _new_ids(count: int) -> list[str]:
-    """Texts of 24 characters: the second, and 64 random bits from one call of the system.
+def _generator(loaded: Loaded, threads: int, most_waiting: int) -> Generator | None:
+    """What generates, where a version does."""
+    if not isinstance(loaded.predictor, GeneratingPredictor):
+        return None
+    counts = GenerationCounts(loaded.artifact.manifest.model, loaded.version)
+    return Generator(loaded.predictor, counts, threads=threads, most_waiting=most_waiting)
+
+
+def new_ids(count: int) -> list[str]:
+    """New ids of predictions: texts of 24 characters: the second, and 64 random bits from one call of the system.
 
     Ids that rise with time fill a database's index from one end: wholly random ones touch a page of it for every row.
     """

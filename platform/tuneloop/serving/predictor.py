@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from tuneloop.api import (
     Answer,
@@ -18,8 +18,10 @@ from tuneloop.api import (
     scatter,
 )
 from tuneloop.artifact import PREPROCESSOR, Artifact
+from tuneloop.preprocessing.changing import ChangingPreprocessor
 from tuneloop.serving.binding import BoundGraph
 from tuneloop.serving.device import Device, on_cuda, open_session
+from tuneloop.tasks.temperature import tempered
 
 if TYPE_CHECKING:
     from tuneloop.plugins import PluginManager
@@ -51,6 +53,7 @@ class Predictor:
         *,
         threads: int = 1,
         device: Device = "cpu",
+        temperature: float = 1.0,
     ) -> None:
         """Load the graph.
 
@@ -60,6 +63,7 @@ class Predictor:
             preprocessor: Makes inputs from rows.
             threads: Threads inside one call (ONNX Runtime's `intra_op`).
             device: Where it runs.
+            temperature: By what its logits are divided.
 
         Raises:
             ArtifactError: ONNX Runtime cannot load the graph.
@@ -76,7 +80,7 @@ class Predictor:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4
         self._session = open_session(model, options, device)
-        self.task, self.preprocessor = task, preprocessor
+        self.task, self.preprocessor, self.temperature = task, preprocessor, temperature
         self.input_names = tuple(item.name for item in self._session.get_inputs())
         self.output_names = tuple(item.name for item in self._session.get_outputs())
         self._bound = BoundGraph(self._session, self.output_names) if on_cuda(self._session) else None
@@ -94,7 +98,16 @@ class Predictor:
         manifest = artifact.manifest
         task = plugins.get("task", manifest.task.name).from_state(manifest.task.state)
         preprocessor = plugins.get("preprocessor", manifest.preprocessor).load(artifact.folder / PREPROCESSOR)
-        return cls(artifact.model, task, preprocessor, threads=threads, device=device)
+        if manifest.transforms:
+            changes = [plugins.create("transform", part.name, part.state) for part in manifest.transforms]
+            preprocessor = ChangingPreprocessor(preprocessor, changes)
+        temperature = manifest.temperature.value if manifest.temperature else 1.0
+        if task.loss == "likelihood":
+            from tuneloop.serving.generating.predictor import GeneratingPredictor
+
+            generating = GeneratingPredictor(artifact.model, task, preprocessor, threads=threads, device=device)
+            return cast("Self", generating)
+        return cls(artifact.model, task, preprocessor, threads=threads, device=device, temperature=temperature)
 
     @property
     def device(self) -> Device:
@@ -102,11 +115,12 @@ class Predictor:
         return "cpu" if self._bound is None else "gpu"
 
     def run(self, inputs: Arrays) -> Arrays:
-        """One call of the graph: named inputs to named outputs, first axis the batch."""
+        """One call of the graph: named inputs to named outputs, first axis the batch; `logits` by the temperature."""
         feed = {name: inputs[name] for name in self.input_names}
         if self._bound is not None:
-            return self._bound.run(feed)
-        return dict(zip(self.output_names, self._session.run(None, feed), strict=True))
+            return tempered(self._bound.run(feed), self.temperature)
+        found = dict(zip(self.output_names, self._session.run(None, feed), strict=True))
+        return tempered(found, self.temperature)
 
     def outputs(self, encoded: Sequence[Encoded], rows: int) -> Arrays:
         """Run every group and put the outputs back into row order."""

@@ -10,21 +10,26 @@ import logging
 import os
 import tempfile
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from tuneloop.api import MissingExtraError, Task
-from tuneloop.artifact import MANIFEST, Manifest
-from tuneloop.monitoring.store_policy import StorePolicy, key_from_environment
+from tuneloop.artifact import MANIFEST, PREPROCESSOR, Manifest
+from tuneloop.monitoring.store_policy import POLICY_FILE, POLICY_VARIABLE, StorePolicy, key_from_environment
+from tuneloop.preprocessing.prompt import PromptPreprocessor
 from tuneloop.serving.device import Device, read_device
 from tuneloop.serving.doors.body import list_of, parse_object
 from tuneloop.serving.doors.direct import Direct, Door
 from tuneloop.serving.doors.drain import Drain, Draining
 from tuneloop.serving.doors.feedback import take_feedback
 from tuneloop.serving.doors.front import Front
+from tuneloop.serving.doors.generating.asked import object_of, read_options
+from tuneloop.serving.doors.generating.door import GeneratingDoor
+from tuneloop.serving.doors.generating.events import while_there
+from tuneloop.serving.doors.generating.openapi import add_generating
 from tuneloop.serving.doors.openapi import Document, make_document
 from tuneloop.serving.doors.problems import as_problem
 from tuneloop.serving.doors.protocol import ProtocolDoor
@@ -73,23 +78,32 @@ class Settings:
     device: Device | None = None
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+    def from_environment(cls, environment: Mapping[str, str] = os.environ, policy_file: Path | None = None) -> Settings:
         """Read `TUNELOOP_CHANNEL`, `..._STORE_URL`, `..._WORKERS`, `..._THREADS`, `..._DEVICE`, limits, what to store.
+
+        Args:
+            environment: Variables.
+            policy_file: Says what to store where no variable does; it need not be there.
 
         Raises:
             ServingError: The policy or the key cannot be used.
         """
-        policy = StorePolicy.from_environment(environment)
+        policy = _policy(environment, policy_file)
+        url = environment.get("TUNELOOP_STORE_URL") or None
         return cls(
             channel=environment.get("TUNELOOP_CHANNEL") or None,
-            store=StoreSettings(
-                environment.get("TUNELOOP_STORE_URL") or None, policy, key_from_environment(policy, environment)
-            ),
+            store=StoreSettings(url, policy, key_from_environment(policy, environment) if url else b""),
             workers=max(1, int(environment.get("TUNELOOP_WORKERS") or 1)),
             threads=max(1, int(environment.get("TUNELOOP_THREADS") or 2)),
             limits=Limits.from_environment(environment),
             device=read_device(environment) if environment.get("TUNELOOP_DEVICE") else None,
         )
+
+
+def _policy(environment: Mapping[str, str], file: Path | None) -> StorePolicy:
+    if file is None or environment.get(POLICY_VARIABLE) or not file.is_file():
+        return StorePolicy.from_environment(environment)
+    return StorePolicy.from_json(file.read_text(encoding="utf-8"), str(file))
 
 
 class Worker:
@@ -169,7 +183,7 @@ def create_service(folder: Path, version: str, *, module: str, built_for: BuildD
     except ImportError as error:
         raise MissingExtraError("serving", "bentoml", "serve") from error
     end_with_supervisor()
-    settings = Settings.from_environment()
+    settings = Settings.from_environment(policy_file=folder.parent / POLICY_FILE)
     manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
     access = Access.from_environment()
     if access.verifier is not None:
@@ -177,11 +191,16 @@ def create_service(folder: Path, version: str, *, module: str, built_for: BuildD
     device: Device = settings.device or ("gpu" if built_for == "gpu" else "auto")
     worker = Worker(folder, version, manifest.model, settings, device=device, verifier=access.verifier)
     rows, answers = read_examples(folder)
-    schemas = make_schemas(manifest.signature.columns, _task(manifest), rows, answers, manifest.model, version)
+    task = _task(manifest)
+    generates = task.loss == "likelihood"
+    schemas = make_schemas(manifest.signature.columns, task, rows, answers, manifest.model, version)
     document = make_document(manifest.model, version, schemas)
+    if generates:
+        add_generating(document, manifest.model, chat=_chats(folder))
     if access.guard is not None:
         secure_document(document)
-    protocol = ProtocolDoor(worker.engine)
+    texts = GeneratingDoor(worker.engine)
+    protocol = ProtocolDoor(worker.engine, texts if generates else None)
 
     class TuneloopService(Service):  # type: ignore[misc]
         """Puts the front before BentoML's middleware, and shows the model's own OpenAPI page."""
@@ -191,10 +210,12 @@ def create_service(folder: Path, version: str, *, module: str, built_for: BuildD
 
             limit_connections(manifest.model, settings.limits)
             doors: dict[str, Door] = {
-                "/predict": _typed_door(worker.engine),
+                "/predict": _typed_door(worker.engine, generates=generates),
                 f"/v2/models/{manifest.model}/infer": protocol,
+                **(dict.fromkeys(texts.paths(), texts) if generates else {}),
             }
-            front = Front(Direct(super().to_asgi(is_main), doors), worker.engine, access.guard)
+            app = Direct(super().to_asgi(is_main), doors)
+            front = Front(app, worker.engine, access.guard, generates=generates)
             return Draining(front, worker.drain, manifest.model)
 
         @property
@@ -212,9 +233,11 @@ def create_service(folder: Path, version: str, *, module: str, built_for: BuildD
         traffic={"timeout": TIMEOUT_SECONDS},
         tracing={"excluded_urls": ".*"},
         logging={"access": {"enabled": False}},
-    )(_inner(worker, schemas))
+    )(_inner(worker, schemas, generates=generates))
     service._caller_module = module
     service.mount_asgi_app(protocol, path="/v2", name="open-inference-protocol")
+    if generates:
+        service.mount_asgi_app(texts, path="/v1", name="openai")
     return service
 
 
@@ -224,7 +247,13 @@ def _task(manifest: Manifest) -> Task:
     return task.from_state(manifest.task.state)
 
 
-def _inner(worker: Worker, schemas: Schemas) -> type:
+def _chats(folder: Path) -> bool:
+    """Whether the artifact's tokenizer has a chat template."""
+    preprocessor = PromptPreprocessor.load(folder / PREPROCESSOR)
+    return preprocessor.settings.chat_template is not None
+
+
+def _inner(worker: Worker, schemas: Schemas, *, generates: bool) -> type:
     """The class BentoML serves."""
     import bentoml
 
@@ -247,7 +276,7 @@ def _inner(worker: Worker, schemas: Schemas) -> type:
 
     async def predict(_: Any, request: Any) -> Any:
         """Answer rows, in order."""
-        return await _answered(engine, _predict(engine, request))
+        return await _answered(engine, _predict(engine, request, generates=generates))
 
     async def feedback(_: Any, request: Any) -> Any:
         """Take labels by prediction id."""
@@ -291,12 +320,12 @@ def _raw_input(model: Any) -> Any:
     return Raw
 
 
-def _typed_door(engine: Engine) -> Door:
+def _typed_door(engine: Engine, *, generates: bool) -> Door:
     """`/predict` as an application of its own, for the short way."""
     from starlette.requests import Request
 
     async def door(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        response = await _answered(engine, _predict(engine, Request(scope, receive)))
+        response = await _answered(engine, _predict(engine, Request(scope, receive), generates=generates))
         await response(scope, receive, send)
 
     return door
@@ -316,13 +345,18 @@ async def _answered(engine: Engine, work: Any) -> Any:
         return problem.response()
 
 
-async def _predict(engine: Engine, request: Any) -> bytes:
+async def _predict(engine: Engine, request: Any, *, generates: bool) -> bytes:
     body = await engine.bodies.read(request.receive)
     try:
-        rows = list_of(parse_object(body, ("rows",)), "rows", "rows")
+        given = parse_object(body, ("rows", "options") if generates else ("rows",))
+        rows = list_of(given, "rows", "rows")
         headers = request.scope["headers"]
         wishes = wishes_of(headers)
-        answered = await engine.predict(rows, len(body), key_of(headers), wishes)
+        if generates:
+            wishes = replace(wishes, options=read_options(object_of(given, "options")))
+        work = engine.predict(rows, len(body), key_of(headers), wishes)
+        # A text takes long: nobody goes on with one that is for nobody.
+        answered = await (while_there(request.receive, work) if generates else work)
     finally:
         engine.bodies.done(body)
     predictions = [{"id": i, **answer} for i, answer in zip(answered.ids, answered.answers, strict=True)]

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from tuneloop.api import SignalBatch
 from tuneloop.monitoring.metrics import metrics
+from tuneloop.monitoring.postgres import without_password
 from tuneloop.monitoring.retention import Retention
 from tuneloop.monitoring.shadows import ShadowStore
 from tuneloop.monitoring.store import Prediction, PredictionStore, Shadow
@@ -51,7 +52,7 @@ class Storing:
         compared: Told those of shadow answers.
 
     Raises:
-        ServingError: The store cannot be opened.
+        ServingError: The store cannot be opened, and no waiting would help, or the policy says not to wait.
     """
 
     def __init__(
@@ -64,10 +65,13 @@ class Storing:
         compared: Callable[[Sequence[str]], None],
     ) -> None:
         self._model, self._policy, self._compared = model, settings.policy, compared
-        self.store = PredictionStore(url)
+        self.store = PredictionStore(url, patient=not settings.policy.required)
         covered = cover(settings.policy, settings.key)
         sink: Sink[Prediction] = self.store if settings.policy.keeps_inputs else CoveredStore(self.store, covered)
-        self._writer: PredictionWriter[Prediction] = PredictionWriter(sink, metrics(), model, written=written)
+        self._place = f"the store {without_password(url)}"
+        self._writer: PredictionWriter[Prediction] = PredictionWriter(
+            sink, metrics(), model, written=written, place=self._place
+        )
         self._shadows: PredictionWriter[Shadow] | None = None
         self._labels = ThreadPoolExecutor(LABEL_THREADS, thread_name_prefix="tuneloop-labels")
         self._calls = 0
@@ -97,7 +101,9 @@ class Storing:
     def put_shadows(self, shadows: Sequence[Shadow]) -> None:
         """Queue what a challenger answered unseen. Never waits."""
         if self._shadows is None:
-            self._shadows = PredictionWriter(ShadowStore(self.store), metrics(), self._model, written=self._compared)
+            self._shadows = PredictionWriter(
+                ShadowStore(self.store), metrics(), self._model, written=self._compared, place=self._place
+            )
         self._shadows.put_all([shadow for shadow in shadows if self._policy.takes(shadow.id)])
 
     def settle(self, seconds: float) -> None:

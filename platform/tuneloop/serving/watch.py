@@ -124,6 +124,7 @@ class WorkerWatch:
         self._feedback: Feedback | None = None
         self._version: VersionWatch | None = None
         self._challenger: VersionWatch | None = None
+        self._owes = True
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tuneloop-flush", daemon=True)
 
@@ -148,7 +149,8 @@ class WorkerWatch:
                 version.tally,
                 takes=self._settings.policy.takes,
             )
-            self._feedback.join()
+            if self._storing.store.ready:
+                self._join(())
         version.begin()
         self._version = version
         self._thread.start()
@@ -228,8 +230,12 @@ class WorkerWatch:
             self._storing.close()
 
     def _join(self, ids: Sequence[str]) -> None:
-        if self._feedback is not None:
-            self._feedback.join(ids)
+        """Count the labels of these predictions; and of all, where that is owed since the start or a failure."""
+        if self._feedback is None:
+            return
+        owes, self._owes = self._owes, True
+        self._feedback.join(None if owes else ids)
+        self._owes = False
 
     def _compare(self, ids: Sequence[str]) -> None:
         if self._feedback is not None:

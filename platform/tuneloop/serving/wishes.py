@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuneloop.api import RequestError
+from tuneloop.serving.generating.options import GenerationOptions
 
 DURABLE_HEADER = "x-tuneloop-durable"
 """`true`: the answer comes after the prediction is in the store, and says whether it is."""
@@ -27,10 +28,14 @@ class Wishes:
     Attributes:
         durable: Whether its sender waits until the predictions are in the store.
         subject: Whose data the rows are; None: nobody's.
+        options: How texts are generated, by a model that does so; None: as it does by default.
+        rendered: Whether prompts came from a chat template.
     """
 
     durable: bool = False
     subject: str | None = None
+    options: GenerationOptions | None = None
+    rendered: bool = False
 
 
 NO_WISHES = Wishes()

@@ -19,6 +19,7 @@ from tuneloop.api.testing import (
     DataSourceContract,
     DetectorContract,
     ExporterContract,
+    LauncherContract,
     MetricContract,
     SignalContract,
     StrategyContract,
@@ -77,6 +78,18 @@ class TestLowercase(TransformContract):
     installed = False
 
 
+class TestShout(TransformContract):
+    plugin = example(api.RowTransform)
+    options: ClassVar[Any] = {"column": "text"}
+    installed = False
+
+
+class TestTwice(TransformContract):
+    plugin = example(api.Augmentation)
+    options: ClassVar[Any] = {"column": "text"}
+    installed = False
+
+
 class TestExactShare(MetricContract):
     plugin = example(api.Metric)
     installed = False
@@ -90,6 +103,12 @@ class TestCharacterCount(SignalContract):
 class TestRunOfErrors(DetectorContract):
     plugin = example(api.Detector)
     options: ClassVar[Any] = {"length": 10}
+    installed = False
+
+
+class TestWhenIdle(LauncherContract):
+    plugin = example(api.Launcher)
+    options: ClassVar[Any] = {"load": 10_000}
     installed = False
 
 

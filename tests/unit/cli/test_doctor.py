@@ -104,3 +104,25 @@ def test_schema(tuneloop: Callable[..., Any]) -> None:
     done = tuneloop("schema")
     assert done.returncode == 0
     assert "text-classification" in json.loads(done.stdout)["properties"]["task"]["enum"]
+
+
+def test_the_launcher_of_the_project_is_asked_whether_it_could_start() -> None:
+    from tuneloop.config import Launch
+    from tuneloop.plugins import default_manager
+
+    plugins = default_manager()
+
+    def asked(name: str, **options: Any) -> installation.Finding:
+        cls = plugins.get("launcher", name)
+        return installation.check_launcher(Launch(name, cls.Options(**options)), plugins)
+
+    assert asked("local").level == "ok"
+    found = asked("torchrun", processes=2, backend="gloo")
+    assert (found.level, found.found) == ("ok", "2 processes on this machine, gloo")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+        pytest.importorskip("ray")
+        absent = asked("ray", address=address)
+    assert (absent.level, absent.subject) == ("problem", "launcher ray")
+    assert f"no Ray cluster answers at {address!r}" in absent.advice

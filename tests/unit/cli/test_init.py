@@ -92,6 +92,25 @@ def test_a_name_that_is_none(tuneloop: Callable[..., Any], tmp_path: Path) -> No
             "".join(json.dumps({"tokens": ["a", "b"], "tags": ["O", "B-x"]}) + "\n" for _ in range(9)),
             Guess("token-classification", "tags", "tokens", None),
         ),
+        (
+            "l.jsonl",
+            "".join(json.dumps({"body": f"this is text number {i}", "topics": ["a"]}) + "\n" for i in range(9)),
+            Guess("multi-label-classification", "topics", "body", None),
+        ),
+        (
+            "s.jsonl",
+            "".join(json.dumps({"id": i, "review": f"this is review {i}", "rating": i / 7}) + "\n" for i in range(40)),
+            Guess("text-regression", "rating", "review", "id"),
+        ),
+        (
+            "q.jsonl",
+            "".join(
+                json.dumps({"question": f"what is number {i}?", "context": "the same text", "answers": {"text": ["a"]}})
+                + "\n"
+                for i in range(9)
+            ),
+            Guess("question-answering", "answers", "context", None),
+        ),
     ],
 )
 def test_guesses(tmp_path: Path, name: str, content: str, guess: Guess) -> None:

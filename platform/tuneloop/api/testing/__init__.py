@@ -28,6 +28,7 @@ _MODULES = (
     "data_source",
     "detector",
     "exporter",
+    "launcher",
     "metric",
     "observer",
     "plugin",
@@ -43,6 +44,7 @@ from tuneloop.api.testing.base_model import BaseModelContract  # noqa: E402
 from tuneloop.api.testing.data_source import DataSourceContract  # noqa: E402
 from tuneloop.api.testing.detector import DetectorContract  # noqa: E402
 from tuneloop.api.testing.exporter import ExporterContract  # noqa: E402
+from tuneloop.api.testing.launcher import LauncherContract  # noqa: E402
 from tuneloop.api.testing.metric import MetricContract  # noqa: E402
 from tuneloop.api.testing.observer import ObserverContract  # noqa: E402
 from tuneloop.api.testing.plugin import PluginContract  # noqa: E402
@@ -57,6 +59,7 @@ __all__ = [
     "DataSourceContract",
     "DetectorContract",
     "ExporterContract",
+    "LauncherContract",
     "MetricContract",
     "ObserverContract",
     "PluginContract",

@@ -10,6 +10,7 @@ from typing import Any
 from tuneloop.api.base_model import BaseModel
 from tuneloop.api.detector import Detector
 from tuneloop.api.exporter import Exporter
+from tuneloop.api.launcher import Launcher
 from tuneloop.api.metric import Metric
 from tuneloop.api.plugin import Plugin
 from tuneloop.api.preprocessor import Preprocessor
@@ -25,6 +26,7 @@ HOOKS: dict[type[Plugin], str] = {
     Preprocessor: "tuneloop_preprocessors",
     BaseModel: "tuneloop_base_models",
     Strategy: "tuneloop_strategies",
+    Launcher: "tuneloop_launchers",
     Exporter: "tuneloop_exporters",
     Metric: "tuneloop_metrics",
     Signal: "tuneloop_signals",

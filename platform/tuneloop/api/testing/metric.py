@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,11 +15,11 @@ from tuneloop.api.metric import Metric
 from tuneloop.api.plugin import Plugin
 from tuneloop.api.testing.checks import works_or_refuses
 from tuneloop.api.testing.plugin import PluginContract
-from tuneloop.api.types import NO_PLACE, Predictions
+from tuneloop.api.types import ABSENT, NO_PLACE, Predictions
 
 Case = tuple[Predictions, NDArray[Any]]
 TAGS = ("O", "B-a", "I-a")
-KINDS = frozenset({"classification", "regression", "tagging"})
+KINDS = frozenset({"classification", "multi-label", "regression", "tagging", "span", "text", "generation"})
 
 
 class MetricContract(PluginContract):
@@ -70,15 +70,30 @@ class MetricContract(PluginContract):
             better = best > worst if self.plugin.maximize else best < worst
             assert better, f"maximize is {self.plugin.maximize}, but right answers give {best} and wrong ones {worst}"
 
+    def test_parts_join_to_the_metric(self) -> None:
+        """Where it is made of sums over rows, the sums of all rows give what `compute` gives."""
+        for predictions, references in self._cases():
+            metric = self.create()
+            parts = metric.parts(predictions, references)
+            if parts is None:
+                continue
+            assert parts.ndim == 2, f"parts has the shape {parts.shape}; give one line a row"
+            assert len(parts) == len(references), f"parts has {len(parts)} lines for {len(references)} rows"
+            whole, joined = metric.compute(predictions, references), metric.joined(parts.sum(axis=0)[None])
+            assert joined.shape == (1,), f"joined gave the shape {joined.shape} for one line of sums"
+            same = math.isclose(whole, float(joined[0]), rel_tol=1e-4, abs_tol=1e-6)
+            assert same, f"the parts join to {float(joined[0])}, but compute gives {whole}"
+
     def test_odd_rows(self) -> None:
         """No rows, one row, one class only, unknown labels: a finite float, or a refusal in words."""
         for kind in sorted(self.plugin.kinds):
             predictions, references = case(kind, right=True)
             for count in (0, 1):
                 self._sound(cut(predictions, count), references[:count], f"compute on {count} rows")
-            same = np.full_like(references, references[0])
+            same = np.concatenate([references[:1]] * len(references))
             self._sound(predictions, same, "compute on one class or value only")
-            if kind != "regression":
+            # Numbers and texts have no unknown label.
+            if references.dtype.kind == "i":
                 self._sound(predictions, np.full_like(references, -1), "compute on unknown labels (-1)")
 
     def test_any_rows(self) -> None:
@@ -108,6 +123,17 @@ def case(kind: str, *, right: bool) -> Case:
         words, truth = case("classification", right=right)
         assert words.scores is not None
         return Predictions(words.values.reshape(6, 2), words.scores.reshape(6, 2, 3), TAGS), truth.reshape(6, 2)
+    if kind == "multi-label":
+        truth = (np.arange(36).reshape(12, 3) % 5 % 2).astype(np.int64)
+        decided = truth if right else 1 - truth
+        return Predictions(decided, np.where(decided == 1, 0.96, 0.04).astype(np.float32), ("a", "b", "c")), truth
+    if kind in ("span", "text"):
+        texts = [f"number {row}" for row in range(12)]
+        return _texts(texts if right else ["else"] * 12, [(text, "other") for text in texts])
+    if kind == "generation":
+        likely = np.full((12, 4), -0.1 if right else -3.0, dtype=np.float32)
+        likely[::2, 2:] = ABSENT
+        return Predictions(likely), np.array([f"number {row}" for row in range(12)], dtype=object)
     if kind == "regression":
         truth = np.linspace(1, 6, 12, dtype=np.float32)
         return Predictions(truth if right else truth[::-1] + 3), truth
@@ -128,6 +154,18 @@ def drawn(kind: str, rows: int, seed: int) -> Case:
         behind = np.arange(3)[None, :] > random.integers(0, 3, rows)[:, None]
         values[behind] = labels[behind] = NO_PLACE
         return Predictions(values, words.scores.reshape(rows, 3, 4), (*TAGS, "I-b")), labels
+    if kind == "multi-label":
+        chances = random.random((rows, 4)).astype(np.float32)
+        truth = random.integers(0, 2, (rows, 4))
+        return Predictions((chances >= 0.5).astype(np.int64), chances, ("a", "b", "c", "d")), truth
+    if kind in ("span", "text"):
+        vocabulary = np.array(["the", "red", "fox", ""])
+        texts = [" ".join(random.choice(vocabulary, 3)) for _ in range(2 * rows)]
+        return _texts(texts[:rows], [(text,) * int(random.integers(0, 3)) for text in texts[rows:]])
+    if kind == "generation":
+        likely = -random.exponential(size=(rows, 5)).astype(np.float32)
+        likely[np.arange(5)[None, :] > random.integers(0, 5, rows)[:, None]] = ABSENT
+        return Predictions(likely), np.array(["x"] * rows, dtype=object)
     if kind == "regression":
         truth = random.normal(size=rows).astype(np.float32)
         return Predictions((truth + random.normal(size=rows)).astype(np.float32)), truth
@@ -136,6 +174,12 @@ def drawn(kind: str, rows: int, seed: int) -> Case:
     return Predictions(scores.argmax(axis=1).astype(np.int64), scores, ("a", "b", "c", "d")), random.integers(
         -1, 4, rows
     )
+
+
+def _texts(answers: Sequence[str], right: Sequence[tuple[str, ...]]) -> Case:
+    values, truth = np.empty(len(answers), dtype=object), np.empty(len(answers), dtype=object)
+    values[:], truth[:] = answers, right
+    return Predictions(values), truth
 
 
 def cut(predictions: Predictions, count: int) -> Predictions:

@@ -94,6 +94,41 @@ class TaggingModel(ServedModel):
         return SignalBatch(whole.rows, whole.encoded, {**whole.outputs, "logits": logits}, answers)
 
 
+class SpanModel(ServedModel):
+    """A model whose answer is a part of its row; every second place holds a token."""
+
+    def batch(self, rows: Sequence[Row], positions: Sequence[int] | None = None) -> SignalBatch:
+        """As `ServedModel.batch`, with logits `[n, places, 2]`; a text has from two tokens to four."""
+        whole = ServedModel.batch(self, rows, positions)
+        places = list(range(len(rows)) if positions is None else positions)
+        logits = np.full((len(rows), 8, 2), ABSENT, np.float32)
+        answers: list[Answer] = []
+        for row, place in enumerate(places):
+            count = 2 + place % 3
+            logits[row, : 2 * count : 2] = np.sin(np.arange(2 * count) + place).reshape(count, 2)
+            answers.append({"answer": "x" * count, "confidence": 0.5, "start": place, "end": place + count})
+        return SignalBatch(whole.rows, whole.encoded, {**whole.outputs, "logits": logits}, answers)
+
+
+class TextModel(ServedModel):
+    """A model that generates: its logits are the log-probabilities of the tokens of its answers."""
+
+    def batch(self, rows: Sequence[Row], positions: Sequence[int] | None = None) -> SignalBatch:
+        """As `ServedModel.batch`, with logits `[n, places, 1]`; an answer has from one token to four."""
+        whole = ServedModel.batch(self, rows, positions)
+        places = list(range(len(rows)) if positions is None else positions)
+        logits = np.full((len(rows), 4, 1), ABSENT, np.float32)
+        answers: list[Answer] = []
+        for row, place in enumerate(places):
+            count = 1 + place % 4
+            logits[row, :count, 0] = -0.5
+            reason = "stop" if count < 4 else "length"
+            said = {"text": "x" * count, "finish_reason": reason, "confidence": 0.6, "prompt_tokens": 2}
+            answers.append({**said, "completion_tokens": count})
+        entropy = np.array([[0.1 * (1 + place % 4)] for place in places], np.float32).reshape(len(rows), 1)
+        return SignalBatch(whole.rows, whole.encoded, {"logits": logits, "entropy": entropy}, answers)
+
+
 _TABLE = (Column("size", "number"), Column("color", "category", ("red", "green", "blue")))
 _TABLE_TENSORS = (Tensor("numeric", "float32", ("batch", 1)), Tensor("categorical", "int64", ("batch", 1)))
 _TABLE_ROWS: tuple[Row, ...] = tuple({"size": row["size"], "color": row["color"]} for row in ROWS)
@@ -121,3 +156,24 @@ TAGGING: tuple[ServedModel, ...] = (
     ),
 )
 """A model with an answer for each word; add it to `models` of a contract whose signal reads such models."""
+
+SPANNING: tuple[ServedModel, ...] = (
+    SpanModel(
+        (Column("question", "text"), Column("context", "text")),
+        tuple(Tensor(name, "int64", ("batch", "windows", "length")) for name in ("input_ids", "context")),
+        ("start", "end"),
+        tuple({"question": "where?", "context": row["text"]} for row in ROWS),
+        EMBEDDING,
+    ),
+)
+"""A model whose answers are parts of their rows; add it to `models` of a contract whose signal reads such models."""
+
+GENERATING: tuple[ServedModel, ...] = (
+    TextModel(
+        (Column("text", "prompt"),),
+        tuple(Tensor(name, "int64", ("batch", "length")) for name in ("input_ids", "attention_mask", "scored")),
+        ("likelihood",),
+        tuple({"text": row["text"]} for row in ROWS),
+    ),
+)
+"""A model that generates text; add it to `models` of a contract whose signal reads such models."""

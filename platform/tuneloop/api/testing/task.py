@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from tuneloop.api.task import Task
 from tuneloop.api.testing.checks import dataset, refuses
 from tuneloop.api.testing.examples import ROWS, task_columns
 from tuneloop.api.testing.plugin import PluginContract
-from tuneloop.api.types import ABSENT, NO_PLACE, Columns, Row
+from tuneloop.api.types import ABSENT, NO_PLACE, Columns, LossName, Row
 
 
 class TaskContract(PluginContract):
@@ -36,9 +36,13 @@ class TaskContract(PluginContract):
         """The task, fitted on the rows."""
         return self.plugin.fit(self._columns(), dataset(self.rows))
 
+    def checked(self) -> Sequence[Row]:
+        """The rows as a preprocessor checks them; override it for a task whose answers are a part of the row."""
+        return [{name: row[name] for name in self._columns().inputs.values()} for row in self.rows]
+
     def test_class_variables(self) -> None:
         """Loss, roles, default metrics and the model of an answer are usable."""
-        assert self.plugin.loss in ("cross_entropy", "mse"), f"loss is {self.plugin.loss!r}"
+        assert self.plugin.loss in get_args(LossName), f"loss is {self.plugin.loss!r}"
         assert self.plugin.default_metrics, "default_metrics is empty: the first picks the best checkpoint"
         bare = [role for role, sentence in self.plugin.roles.items() if not sentence.strip()]
         assert not bare, f"roles without a sentence: {bare}"
@@ -66,7 +70,7 @@ class TaskContract(PluginContract):
 
     def test_known_outputs_keep_their_places(self) -> None:
         """Labels of an earlier version stay where they were, also those no row has any more."""
-        if self.plugin.loss != "cross_entropy":
+        if self.plugin.loss not in ("cross_entropy", "binary_cross_entropy"):
             pytest.skip("for labels only")
         known = ("earlier", *reversed(self.create().output_names))
         task = self.plugin.fit(self._columns(), dataset(self.rows), known)
@@ -80,7 +84,24 @@ class TaskContract(PluginContract):
     def test_targets_and_references(self) -> None:
         """Positions or values, one a row, in the types that loss and metrics read."""
         task = self.create()
-        targets, references = task.targets(self._truth()), task.references(self._truth())
+        targets, references = task.targets_to(self.checked(), self._truth()), task.references(self._truth())
+        if self.plugin.judged_as == "multi-label":
+            assert targets.dtype == np.float32, f"targets is {targets.dtype}"
+            assert references.dtype == np.int64, f"references is {references.dtype}"
+            for array in (targets, references):
+                assert array.shape == (len(self.rows), len(task.output_names)), f"the shape is {array.shape}"
+                assert set(np.unique(array).tolist()) <= {0, 1}, "there is something else than 0 and 1"
+            return
+        if self.plugin.loss == "span":
+            assert targets.dtype == np.int64, f"targets is {targets.dtype}"
+            assert targets.shape == (len(self.rows), 2), f"targets has shape {targets.shape}"
+            assert (targets[:, 0] <= targets[:, 1]).all(), "an answer ends before it begins"
+            assert references.shape == (len(self.rows),), f"references has shape {references.shape}"
+            return
+        if self.plugin.loss == "likelihood":
+            assert targets.tolist() == [0] * len(self.rows), "targets must be zeros: the model reads the right answer"
+            assert references.shape == (len(self.rows),), f"references has shape {references.shape}"
+            return
         labels = self.plugin.loss == "cross_entropy"
         for name, array in (("targets", targets), ("references", references)):
             assert array.shape[:1] == (len(self.rows),), f"{name} has shape {array.shape}"
@@ -97,11 +118,18 @@ class TaskContract(PluginContract):
 
     def test_right_outputs_are_right_answers(self) -> None:
         """Outputs that say the target are predictions equal to the references, and answers without error."""
+        if self.plugin.loss == "likelihood":
+            pytest.skip("answers are made token by token, not from outputs")
         task = self.create()
         outputs = {"logits": self._right(task)}
-        predictions, references = task.predictions(outputs), task.references(self._truth())
-        np.testing.assert_allclose(predictions.values, references, rtol=1e-4, atol=1e-5)
-        for answer, truth in zip(task.answers(outputs), self._truth(), strict=True):
+        predictions, references = task.predictions_to(self.checked(), outputs), task.references(self._truth())
+        if references.dtype == object:
+            assert all(given in right for given, right in zip(predictions.values, references, strict=True))
+        else:
+            np.testing.assert_allclose(predictions.values, references, rtol=1e-4, atol=1e-5)
+        quotes = self.plugin.loss == "span"
+        answers = task.answers_to(self.checked(), outputs) if quotes else task.answers(outputs)
+        for answer, truth in zip(answers, self._truth(), strict=True):
             error = task.error(answer, truth)
             assert isinstance(error, float), f"error gave a {type(error).__name__}"
             assert abs(error) < 1e-3, f"error gave {error} for the right answer {answer} of {truth!r}"
@@ -110,7 +138,17 @@ class TaskContract(PluginContract):
         """Types and shapes are those that metrics read."""
         task = self.create()
         predictions = task.predictions({"logits": self._logits(task, 5)})
+        if self.plugin.judged_as == "span":
+            assert predictions.values.shape == (5,)
+            assert all(isinstance(value, str) for value in predictions.values)
+            return
+        if self.plugin.loss == "likelihood":
+            assert predictions.values.shape == (5, 3)
+            assert predictions.values.dtype == np.float32, f"values is {predictions.values.dtype}, not float32"
+            return
         places = (3,) if self.plugin.judged_as == "tagging" else ()
+        if self.plugin.judged_as == "multi-label":
+            places = (len(task.output_names),)
         assert predictions.values.shape == (5, *places)
         if self.plugin.loss == "mse":
             assert predictions.values.dtype == np.float32, f"values is {predictions.values.dtype}, not float32"
@@ -118,7 +156,8 @@ class TaskContract(PluginContract):
         assert predictions.values.dtype == np.int64, f"values is {predictions.values.dtype}, not int64"
         assert predictions.labels == task.output_names
         if predictions.scores is not None:
-            assert predictions.scores.shape == (5, *places, len(task.output_names))
+            several = self.plugin.judged_as == "multi-label"
+            assert predictions.scores.shape == ((5, *places) if several else (5, *places, len(task.output_names)))
             assert predictions.scores.dtype == np.float32, f"scores is {predictions.scores.dtype}, not float32"
             assert ((predictions.scores >= 0) & (predictions.scores <= 1)).all(), "scores are not within 0 and 1"
 
@@ -151,13 +190,21 @@ class TaskContract(PluginContract):
         return [row[target] for row in self.rows]
 
     def _logits(self, task: Task, rows: int) -> NDArray[np.float32]:
-        places = (3,) if self.plugin.judged_as == "tagging" else ()
+        places = (3,) if self.plugin.judged_as in ("tagging", "span", "generation") else ()
         return np.random.default_rng(3).normal(size=(rows, *places, len(task.output_names))).astype(np.float32)
 
     def _right(self, task: Task) -> NDArray[np.float32]:
-        targets = task.targets(self._truth())
+        targets = task.targets_to(self.checked(), self._truth())
         if self.plugin.loss == "mse":
             return targets[:, None].astype(np.float32)
+        if self.plugin.loss == "binary_cross_entropy":
+            sure: NDArray[np.float32] = (20 * targets - 10).astype(np.float32)
+            return sure
+        if self.plugin.loss == "span":
+            edges = np.zeros((len(targets), int(targets.max()) + 1, 2), dtype=np.float32)
+            for edge in range(2):
+                edges[np.arange(len(targets)), targets[:, edge], edge] = 10
+            return edges
         hot: NDArray[np.float32] = np.eye(len(task.output_names), dtype=np.float32)[targets] * np.float32(10)
         hot[targets == NO_PLACE] = ABSENT
         return hot

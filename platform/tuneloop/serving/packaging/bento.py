@@ -12,8 +12,9 @@ import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from tuneloop.api import ServingError
+from tuneloop.api import RowTransform, ServingError
 from tuneloop.artifact import CARD, TRAINING, Artifact, sha256_file, write_atomic
+from tuneloop.monitoring.store_policy import KEEP_ALL, POLICY_FILE, StorePolicy
 from tuneloop.serving.loader import serving_plugins
 from tuneloop.serving.packaging.lock import RUNTIMES, BuildDevice, make_lock, with_hashes
 from tuneloop.serving.packaging.sbom import SBOM, make_sbom
@@ -46,6 +47,9 @@ What clients may ask of a worker has limits: `TUNELOOP_BODY_SECONDS` (20) for a 
 `TUNELOOP_DEADLINE_SECONDS` (30) until its work must have begun, `TUNELOOP_QUEUE_ROWS` (1024) that may wait, and
 `TUNELOOP_HELD_BYTES` (134217728) of large bodies in memory at one time.
 
+Predictions are kept where `TUNELOOP_STORE_URL` says; what of them, and for how long, `src/store.json` says, unless
+`TUNELOOP_STORE_POLICY` does. Where inputs are hashed, `TUNELOOP_STORE_KEY_FILE` names the key.
+
 {card}"""
 
 
@@ -58,6 +62,7 @@ def build_bento(
     signer: Signer | None = None,
     hashes: bool = False,
     extras: Collection[str] = (),
+    policy: StorePolicy = KEEP_ALL,
 ) -> str:
     """Package an artifact. An older Bento of the same version is replaced.
 
@@ -69,6 +74,7 @@ def build_bento(
         signer: Signs it; None: it is not signed.
         hashes: Whether its requirements carry hashes; pip is asked for them, and asks its index.
         extras: What its server needs beyond the model, of `lock.EXTRAS`: `s3` for a channel in an object store.
+        policy: What its server stores of predictions, wherever it runs; the key of hashes stays outside.
 
     Returns:
         The tag, such as `desk:3`.
@@ -79,7 +85,7 @@ def build_bento(
     """
     if device not in RUNTIMES:
         raise ServingError(f"there is no device {device!r}; known: {', '.join(RUNTIMES)}")
-    serving_plugins(artifact.manifest.plugins)
+    plugins = serving_plugins(artifact.manifest.plugins)
     tag = f"{artifact.manifest.model}:{version}"
     home.mkdir(parents=True, exist_ok=True)
     # BentoML reads no build file below a hidden folder, such as a project's `.tuneloop`; but the finished Bento must
@@ -94,6 +100,13 @@ def build_bento(
         if sounds and importlib.util.find_spec("soundfile") is not None:
             # Without it a server reads WAV alone.
             wanted.add("audio")
+        if any(column.kind == "image" for column in artifact.manifest.signature.columns):
+            wanted.add("image")
+        for part in artifact.manifest.transforms:
+            transform = plugins.get("transform", part.name)
+            if issubclass(transform, RowTransform) and transform.extra is not None:
+                wanted.add(transform.extra)
+        (Path(build) / POLICY_FILE).write_text(policy.as_json() + "\n", encoding="utf-8")
         locked = _fill(Path(build), artifact, version, device, extras=wanted, hashes=hashes)
         _run_bentoml(Path(build), version, Path(aside))
         built = bento_folder(Path(aside), tag)
@@ -153,7 +166,7 @@ def _bentofile(artifact: Artifact, version: str, device: BuildDevice) -> str:
         "name": manifest.model,
         "description": _DESCRIPTION.format(model=manifest.model, version=version, device=device, card=card),
         "labels": {"model": manifest.model, "version": version, "sha256": artifact.sha256, "device": device},
-        "include": ["service.py", _REQUIREMENTS, SBOM, "artifact/**", "wheels/**"],
+        "include": ["service.py", _REQUIREMENTS, SBOM, POLICY_FILE, "artifact/**", "wheels/**"],
         "python": {"requirements_txt": f"./{_REQUIREMENTS}", "lock_packages": False},
     }
     return json.dumps(options)

@@ -24,7 +24,7 @@ BuildDevice = Literal["cpu", "gpu"]
 RUNTIMES: Mapping[BuildDevice, str] = {"cpu": "onnxruntime", "gpu": "onnxruntime-gpu"}
 """Device to the distribution of ONNX Runtime for it: they share one folder, so there is exactly one."""
 
-EXTRAS = ("audio", "postgres", "s3", "sign")
+EXTRAS = ("audio", "image", "personal", "postgres", "s3", "sign")
 """Extras of tuneloop that a server may need beside `serve` and its runtime."""
 
 _PIP_SECONDS = 600

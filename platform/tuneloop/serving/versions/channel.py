@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
 
-from tuneloop.api import MissingExtraError, ServingError, TuneloopError
+from tuneloop.api import ServingError, StorageError
 from tuneloop.artifact import write_atomic
+from tuneloop.storage import is_url, reaching
+from tuneloop.storage.places import replace
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _MOST_BYTES = 1 << 20
 
 
@@ -52,11 +52,6 @@ class Channel(pydantic.BaseModel):
     updated: str
 
 
-def is_url(place: str) -> bool:
-    """Whether a place is an fsspec URL and not a local path."""
-    return _URL.match(place) is not None
-
-
 def read_channel(url: str) -> Channel:
     """Read and check a channel file.
 
@@ -82,9 +77,8 @@ def write_channel(url: str, channel: Channel) -> None:
         if not is_url(url):
             write_atomic(Path(url), content)
             return
-        with remote(url, "the channel", "written") as (filesystem, path):
-            # Object stores put a whole object at once; a part is never visible.
-            filesystem.pipe_file(path, content)
+        with _remote(url, "written") as (filesystem, path):
+            replace(filesystem, path, content)
     except OSError as error:
         raise ServingError(f"the channel {url} cannot be written: {error}") from error
 
@@ -101,31 +95,18 @@ def artifact_place(channel_url: str, entry: ChannelEntry) -> str:
 
 
 @contextlib.contextmanager
-def remote(url: str, what: str, done: str) -> Iterator[tuple[Any, str]]:
+def _remote(url: str, done: str) -> Iterator[tuple[Any, str]]:
     """The fsspec file system of a URL, and the path in it.
 
-    Args:
-        url: Any fsspec URL.
-        what: What lies there, for a message.
-        done: What is done with it, for a message.
-
     Raises:
-        ServingError: The file system's package is absent, or what is done inside the `with` fails.
+        ServingError: What is done inside the `with` fails.
+        MissingExtraError: The file system's package is absent.
     """
     try:
-        import fsspec
-    except ImportError as error:
-        raise MissingExtraError(f"{what} by URL", "fsspec", "serve") from error
-    try:
-        # Listings must not be cached: a channel is read to see what changed.
-        filesystem, path = fsspec.core.url_to_fs(url, use_listings_cache=False)
-        yield filesystem, str(path)
-    except TuneloopError:
-        raise
-    except Exception as error:
-        # Object stores raise errors of their own for networks and rights, no OSError.
-        said = getattr(error, "strerror", None) or str(error) or repr(error)
-        raise ServingError(f"{what} {url} cannot be {done}: {said}") from error
+        with reaching(url, "the channel", done) as found:
+            yield found
+    except StorageError as error:
+        raise ServingError(str(error)) from error
 
 
 def _read(url: str) -> bytes:
@@ -134,7 +115,7 @@ def _read(url: str) -> bytes:
             with Path(url).open("rb") as stream:
                 content = stream.read(_MOST_BYTES + 1)
         else:
-            with remote(url, "the channel", "read") as (filesystem, path):
+            with _remote(url, "read") as (filesystem, path):
                 content = filesystem.cat_file(path)
     except OSError as error:
         raise ServingError(f"the channel {url} cannot be read: {error.strerror or error}") from error

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Collection
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from tuneloop.api import ServingError
-from tuneloop.artifact import MANIFEST, TRAINING, Artifact
-from tuneloop.serving.versions.channel import Channel, ChannelEntry, is_url, remote, write_channel
+from tuneloop import storage
+from tuneloop.api import ServingError, StorageError
+from tuneloop.artifact import TRAINING, Artifact
+from tuneloop.serving.versions.channel import Channel, ChannelEntry, write_channel
+from tuneloop.storage import is_url
 
 
 def fetch_artifact(place: str, sha256: str, cache: Path) -> Path:
@@ -25,33 +26,10 @@ def fetch_artifact(place: str, sha256: str, cache: Path) -> Path:
     """
     if not is_url(place):
         return Path(place)
-    target = cache / sha256
-    if target.is_dir():
-        return target
-    cache.mkdir(parents=True, exist_ok=True)
-    # A copy that is cut off never takes the name of a whole one.
-    with tempfile.TemporaryDirectory(prefix="half-", dir=cache) as half:
-        _copy(place, Path(half) / "artifact")
-        (Path(half) / "artifact").rename(target)
-    return target
-
-
-def _copy(place: str, target: Path) -> None:
-    with remote(place, "the artifact", "fetched") as (filesystem, path):
-        root = path.rstrip("/") + "/"
-        names = [str(name) for name in filesystem.find(root)]
-        relatives = {name[name.index(root) + len(root) :]: name for name in names if root in name}
-        if MANIFEST not in relatives:
-            raise ServingError(f"the artifact {place} cannot be fetched: there is no {MANIFEST}")
-        for relative, name in relatives.items():
-            parts = PurePosixPath(relative).parts
-            if parts[0] == TRAINING:
-                continue
-            if ".." in parts:
-                raise ServingError(f"{place} holds the file {relative!r}, which lies outside the artifact")
-            local = target.joinpath(*parts)
-            local.parent.mkdir(parents=True, exist_ok=True)
-            filesystem.get_file(name, str(local))
+    try:
+        return storage.fetch_artifact(place, sha256, cache, skip=(TRAINING,))
+    except StorageError as error:
+        raise ServingError(str(error)) from error
 
 
 def forget_artifacts(cache: Path, keep: Collection[str]) -> None:
@@ -69,13 +47,10 @@ def put_artifact(artifact: Artifact, place: str) -> None:
     Raises:
         ServingError: The URL cannot be written.
     """
-    names = [name for name in artifact.manifest.files if PurePosixPath(name).parts[0] != TRAINING]
-    with remote(place, "the artifact", "stored") as (filesystem, path):
-        root = path.rstrip("/")
-        if filesystem.exists(f"{root}/{MANIFEST}"):
-            return
-        for name in (*names, MANIFEST):
-            filesystem.put_file(str(artifact.folder / name), f"{root}/{name}")
+    try:
+        storage.put_artifact(artifact, place, skip=(TRAINING,))
+    except StorageError as error:
+        raise ServingError(str(error)) from error
 
 
 def mirror_channel(url: str, channel: Channel) -> None:
