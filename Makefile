@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
 
-.PHONY: demo test test-slow lint format bench-serving bench-drift bench-gate bench-scale clean
+.PHONY: demo test test-slow lint format bench-serving bench-drift bench-gate bench-scale bench-train bench-launch bench-prepare clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/tuneloop demo $(ARGS)
@@ -40,6 +40,18 @@ bench-gate: $(VENV)/.installed-dev
 # What a request, a stored answer, a series and a replica cost here, and what a load needs; see deploy/SCALE.md.
 bench-scale: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.scale $(ARGS)
+
+# What training costs beside a bare loop, and what kept features, grouped lengths, bfloat16 and adapters bring.
+bench-train: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.train $(ARGS)
+
+# One worker against two, in this process, by torchrun and on Ray: losses, seconds and ratios.
+bench-launch: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.launch $(ARGS)
+
+# Memory and time of reading, checking, splitting and encoding two million rows.
+bench-prepare: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.prepare $(ARGS)
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
