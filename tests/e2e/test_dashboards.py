@@ -265,7 +265,8 @@ def test_every_query_answers(tmp_path: Path, world: World, receiver: str) -> Non
         start = "http://grafana:3100/d/tuneloop-drift?var-model=tiny-income&"
         assert all(link.startswith(start) for link in links())
         decided = ask('tuneloop_loop_alerts_total{alert="TuneloopSignalDrift"}')
-        assert {one["metric"]["model"] for one in decided} == {MODEL}
+        # Other tests of this process may have counted alerts of their own projects.
+        assert MODEL in {one["metric"]["model"] for one in decided}
 
 
 def until(condition: Callable[[], Any], said: Callable[[], Any] = lambda: "") -> None:

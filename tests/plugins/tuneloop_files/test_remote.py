@@ -51,6 +51,9 @@ def test_what_a_protocol_needs_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     import sys
 
     monkeypatch.setitem(sys.modules, "s3fs", None)
+    # Another test of this process may have had it.
+    monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)
+    fsspec.filesystem("memory").clear_instance_cache()
     with pytest.raises(MissingExtraError, match=r"tuneloop\[s3\]"):
         load("s3://desk/a.csv", tmp_path)
 

@@ -22,7 +22,7 @@ CHAMPION_BLOCK = "champion: {metric: macro_f1, margin: 0.05"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, write_project):
     """A project with a champion."""
-    folder = write_project(tmp_path_factory.mktemp("gate") / "income", wanted=0.6)
+    folder = write_project(tmp_path_factory.mktemp("gate") / "income", epochs=16)
     assert run(folder).promoted
     return folder
 
@@ -61,7 +61,7 @@ def test_attempts_are_counted_over_runs_and_looking_twice_is_none(folder):
 
 
 def test_by_default_an_equal_challenger_passes_and_says_what_is_not_proven(folder):
-    result = run(folder, 3)
+    result = run(folder, 6, ", alpha: 0.001")
     assert result.state == "passed"
     page = result.report.read_text()
     assert "By estimate: that it loses no more is not proven" in page
@@ -69,7 +69,7 @@ def test_by_default_an_equal_challenger_passes_and_says_what_is_not_proven(folde
 
 
 def test_not_worse_asks_for_more_rows_than_there_are(folder):
-    result = run(folder, 3, ", prove: not-worse")
+    result = run(folder, 6, ", prove: not-worse, alpha: 0.001")
     assert result.state == "refused"
     assert "rows would do" in result.reasons[0]
 

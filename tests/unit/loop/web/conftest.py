@@ -110,7 +110,7 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state with a registry: MLflow takes seconds for a new one, so it is made once and copied."""
     root = tmp_path_factory.mktemp("registered")
     state = root / ".tuneloop"
-    project = SimpleNamespace(name="desk", state=state)
+    project = SimpleNamespace(name="desk", state=state, storage=None)
     registry = Registry(project)
     for number in (1, 2, 3):
         artifact = make_artifact(root / f"artifact{number}", str(number).encode())

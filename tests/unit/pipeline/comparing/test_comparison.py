@@ -1,6 +1,6 @@
 """Any metric by resampling; the share of right answers by counting; label spaces that differ."""
 
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -154,3 +154,20 @@ def test_a_metric_that_is_made_of_sums_is_compared_without_reading_the_rows_agai
     slow, fast = (compare(Either(), name, old, new) for name in ("rows", "sums"))
     assert (fast.gain, fast.low, fast.high) == pytest.approx((slow.gain, slow.low, slow.high))
     assert fast.p_better(0.05) == pytest.approx(slow.p_better(0.05))
+
+
+def test_a_row_more_is_no_proof_though_the_metric_is_computed_in_float32():
+    from tuneloop_torchmetrics.classification import MacroF1
+
+    scorer = SimpleNamespace(metrics={"macro_f1": MacroF1()})
+    labels = np.array([number % 2 for number in range(117)])
+    before, after = labels.copy(), labels.copy()
+    before[:8], after[1:8] = 1 - labels[:8], 1 - labels[1:8]
+
+    def judged(values):
+        scores = np.eye(2, dtype=np.float32)[values]
+        return Predictions(values, scores, ("low", "high")), labels
+
+    found = compare(scorer, "macro_f1", judged(before), judged(after))
+    assert 0 < found.gain < 0.01
+    assert found.p_better(0.025) == pytest.approx(0.5, abs=0.2)

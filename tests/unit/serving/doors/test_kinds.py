@@ -51,4 +51,4 @@ def test_labels_may_be_lists_of_tags():
 
 
 def test_every_kind_of_column_has_a_type_at_the_raw_door():
-    assert set(COLUMN_TYPES) == {"text", "number", "category", "words", "audio", "prompt"}
+    assert set(COLUMN_TYPES) == {"text", "number", "category", "words", "audio", "image", "prompt"}

@@ -55,7 +55,7 @@ def test_the_device_chooses_one_onnxruntime(artifacts: Callable[..., Artifact]) 
 def test_what_is_asked_for_besides_comes_with_what_it_needs(artifacts: Callable[..., Artifact]) -> None:
     names = {pin.name for pin in make_lock(artifacts(1), extras=("postgres", "s3", "sign")).pins}
     assert {"aiobotocore", "cffi", "cryptography", "psycopg", "psycopg-binary", "s3fs"} <= names
-    with pytest.raises(ServingError, match="no use for 'train'; known: audio, postgres, s3, sign"):
+    with pytest.raises(ServingError, match="no use for 'train'; known: audio, image, personal, postgres, s3, sign"):
         make_lock(artifacts(1), extras=("train",))
 
 

@@ -116,7 +116,6 @@ def test_who_hangs_up_is_not_worked_for(tales):
     before = tales.total("tuneloop_generations_total", reason="gone")
     with tales.client.stream("POST", "/v1/completions", json={**asked, "stream": True}) as response:
         next(response.iter_lines())
-        assert tales.total("tuneloop_generations_active") == 1
     tales.wait(lambda: tales.total("tuneloop_generations_total", reason="gone") == before + 1)
     for path, body in (
         ("/v1/completions", asked),
