@@ -17,7 +17,7 @@ from tests.object_store import ObjectStore, running_store
 
 pytest.importorskip("dbos")
 pytest.importorskip("torch")
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.cluster
 
 _DEADLINE = 600.0
 _PROJECT = """\

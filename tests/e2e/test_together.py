@@ -31,7 +31,7 @@ pytest.importorskip("dbos")
 pytest.importorskip("torch")
 pytest.importorskip("s3fs", reason="the S3 client is not installed: pip install 's3fs'")
 pytest.importorskip("moto", reason="the S3 server is not installed: pip install 'moto[server]'")
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.cluster
 
 PROJECT = """\
 name: income

@@ -9,7 +9,7 @@ from tuneloop.api.testing import LauncherContract
 from tuneloop_ray import RayLauncher
 
 # Ray uses parts of itself that it warns of.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("default")]
 
 FITS = ("full", "last row alone", "gradual", "features")
 

@@ -18,6 +18,7 @@ from tuneloop.serving.offline.elsewhere import answered_by
 from tuneloop_ray.launcher import RayLauncher, RayOptions
 
 pytest.importorskip("ray")
+pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,7 @@ def trials_at_work() -> list[int]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_trials_run_on_the_cluster_and_one_that_is_lost_is_done_again(tmp_path, address):
     here = scope_of(tmp_path, address)
     done = {}

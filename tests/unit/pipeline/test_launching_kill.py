@@ -27,7 +27,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_no_process_outlives_its_run_and_the_run_goes_on(tmp_path, write_project):
     folder = write_project(tmp_path / "income", epochs=24, wanted=0.5)
     file = folder / "tuneloop.yaml"

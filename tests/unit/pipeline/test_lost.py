@@ -24,7 +24,7 @@ from tuneloop.registry import Registry
 
 pytest.importorskip("dbos")
 pytest.importorskip("torch")
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.cluster
 
 DEADLINE = 600.0
 

@@ -188,7 +188,7 @@ def begin(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_a_run_that_is_killed_while_it_searches_ends_as_one_that_is_not(tmp_path, write_project):
     found = {}
     for name, kills in (("whole", 0), ("killed", 3)):
