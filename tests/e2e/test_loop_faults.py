@@ -369,7 +369,8 @@ def test_a_storm_of_alerts_starts_one_run_whose_worse_challenger_is_refused(
     (run,) = world.ended()
     assert run["outcome"] == "refused"
     assert "golden holdout" in run["reason"]
-    assert world.counted().total() == 2000
+    # Those that waited for the run are decided once more when it ends, which may be by now.
+    assert 2000 <= world.counted().total() <= 2000 + 499
     alerts, runs = read_history(load_project(world.root, default_manager()), 2000)
     assert len(runs) == 1
     assert len(alerts) == 500
