@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from tuneloop_launch.exchange import FAILURES, JOB, read_json, write_json
 from tuneloop_launch.parent import end_with
+
+_TOGETHER = 5
+"""Seconds within which one process ends because another did; one that ignores torchrun's SIGTERM is killed after 30."""
+
+
+def causes_first(failures: Iterable[tuple[int, int, int]]) -> list[dict[str, int]]:
+    """How processes ended, causes before consequences.
+
+    A process that loses its partner in the middle of an exchange may be aborted, and torchrun tells the rest to stop.
+
+    Args:
+        failures: Of each process that failed its rank, its exit code (-n for signal n), and when, in whole seconds.
+    """
+    found = list(failures)
+    first = min((second for _, _, second in found), default=0)
+    consequences = {-signal.SIGABRT: 1, -signal.SIGTERM: 2}
+    found.sort(key=lambda failure: (failure[2] > first + _TOGETHER, consequences.get(failure[1], 0), failure[2]))
+    return [{"rank": rank, "code": code} for rank, code, _ in found]
 
 
 def main(folder: Path, parent: int) -> int:
@@ -36,8 +56,8 @@ def main(folder: Path, parent: int) -> int:
         start: Any = run
         start.run(start.parse_args(arguments))
     except ChildFailedError as error:
-        failures = [{"rank": rank, "code": failure.exitcode} for rank, failure in error.failures.items()]
-        write_json(folder / FAILURES, failures)
+        failures = ((rank, failure.exitcode, failure.timestamp) for rank, failure in error.failures.items())
+        write_json(folder / FAILURES, causes_first(failures))
         return 1
     return 0
 
