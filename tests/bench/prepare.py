@@ -67,12 +67,12 @@ def prepare(folder: Path, processes: int) -> None:
 
     from tuneloop.api import Columns
     from tuneloop.config import load_project
-    from tuneloop.pipeline import check, load, split
-    from tuneloop.pipeline.cache import perform
-    from tuneloop.pipeline.encoding import Encoding, encode_split
-    from tuneloop.pipeline.records import RunRequest
-    from tuneloop.pipeline.rows import open_rows
-    from tuneloop.pipeline.step import Scope, StepResult
+    from tuneloop.pipeline.data import check, load, split
+    from tuneloop.pipeline.data.encoding import Encoding, encode_split
+    from tuneloop.pipeline.data.rows import open_rows
+    from tuneloop.pipeline.runs.cache import perform
+    from tuneloop.pipeline.runs.records import RunRequest
+    from tuneloop.pipeline.runs.step import Scope, StepResult
     from tuneloop.plugins import default_manager
     from tuneloop.preprocessing import TextPreprocessor
     from tuneloop.tasks import TextClassification

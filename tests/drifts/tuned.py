@@ -10,8 +10,8 @@ import numpy as np
 
 from tuneloop.api import BaseModel, Columns, ExportSpec, Preprocessor, Row, SignalBatch, Task, Tensor, TrainingData
 from tuneloop.monitoring.signals import create_signals, tuneloop_signals
-from tuneloop.pipeline.encoded import as_dataset, encode_rows, padded
-from tuneloop.pipeline.scoring import decoded
+from tuneloop.pipeline.data.encoded import as_dataset, encode_rows, padded
+from tuneloop.pipeline.evaluating.scoring import decoded
 from tuneloop.serving.predictor import Predictor
 
 _CALL = 512

@@ -32,7 +32,7 @@ from tuneloop.loop.history import read_history
 from tuneloop.monitoring.stack import free_port
 from tuneloop.monitoring.store import PredictionStore
 from tuneloop.pipeline import channel_path, run_pipeline
-from tuneloop.pipeline.package import bento_home
+from tuneloop.pipeline.delivering.package import bento_home
 from tuneloop.plugins import default_manager
 from tuneloop.serving.packaging.bento import bento_folder
 from tuneloop.serving.server import default_store_url, server_home, start_server

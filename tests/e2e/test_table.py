@@ -19,7 +19,7 @@ from tuneloop.cli.predict import predict
 from tuneloop.cli.predict_model import open_model
 from tuneloop.config import Project, load_project
 from tuneloop.pipeline import RunResult, channel_path, run_pipeline
-from tuneloop.pipeline.package import bento_home
+from tuneloop.pipeline.delivering.package import bento_home
 from tuneloop.plugins import default_manager
 from tuneloop.serving.packaging.bento import bento_folder
 from tuneloop.serving.server import ServerProcess, default_store_url, server_home, start_server

@@ -24,7 +24,7 @@ from tests.postgres import Postgres
 
 from tuneloop.monitoring.store import PredictionStore
 from tuneloop.monitoring.store_policy import StorePolicy
-from tuneloop.pipeline.records import read_status
+from tuneloop.pipeline.runs.records import read_status
 from tuneloop.registry import Registry
 
 pytest.importorskip("dbos")

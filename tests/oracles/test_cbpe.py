@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tuneloop.monitoring.accuracy.estimate import estimate
-from tuneloop.pipeline.calibrate import fit_calibration
+from tuneloop.pipeline.evaluating.calibrate import fit_calibration
 
 pytestmark = pytest.mark.slow
 

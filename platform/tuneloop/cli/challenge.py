@@ -46,8 +46,8 @@ def challenge(
     if by is not None and canary is None:
         raise click.UsageError("--by shares out requests, so it needs --canary SHARE")
     loaded, _ = shared.load(project)
-    from tuneloop.pipeline.challenge import Trial, stop_challenge
-    from tuneloop.pipeline.challenge import challenge as do
+    from tuneloop.pipeline.promoting.challenge import Trial, stop_challenge
+    from tuneloop.pipeline.promoting.challenge import challenge as do
 
     doer = who or getpass.getuser()
     if version is None:

@@ -46,7 +46,7 @@ def open_model(wanted: str, project: Path | None, device: Device) -> Loaded:
         return _load_artifact(path, device)
     if os.sep in wanted or wanted.startswith("."):
         raise ServingError(f"{wanted} is neither an artifact folder ({MANIFEST}) nor a Bento ({BENTO})")
-    from tuneloop.pipeline.package import bento_home
+    from tuneloop.pipeline.delivering.package import bento_home
     from tuneloop.registry import CHAMPION, Registry
     from tuneloop.serving.loader import load_version
     from tuneloop.serving.packaging.bento import bento_folder

@@ -58,7 +58,7 @@ def models(project: Path | None, as_json: bool, history: bool) -> None:
 
 def _tried(project: Project) -> dict[str, str]:
     """By version, how it is tried beside the champion."""
-    from tuneloop.pipeline.promotion import current_channel
+    from tuneloop.pipeline.promoting.promotion import current_channel
 
     channel = current_channel(project)
     entry = None if channel is None else channel.challenger

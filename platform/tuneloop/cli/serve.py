@@ -47,7 +47,7 @@ def build(
     version: str, device: str | None, sign: Path | None, hashes: bool, extras: tuple[str, ...], project: Path | None
 ) -> None:
     """Package VERSION (a number or an alias, by default the champion) as a Bento."""
-    from tuneloop.pipeline.package import bento_home
+    from tuneloop.pipeline.delivering.package import bento_home
     from tuneloop.registry import Registry
     from tuneloop.serving.packaging.bento import bento_folder, build_bento
     from tuneloop.serving.trust.signature import Signer
@@ -118,7 +118,7 @@ def serve(
     --insecure. Once one kind of token is asked for, what the other kinds open is closed to everybody without them;
     /livez, /healthz, /readyz and /v2/health stay open.
     """
-    from tuneloop.pipeline.promotion import channel_path, channel_url
+    from tuneloop.pipeline.promoting.promotion import channel_path, channel_url
     from tuneloop.serving.server import default_store_url, server_home, start_server, store_variables
 
     chosen, _ = load(project)
@@ -179,8 +179,8 @@ def _guards(host: str, tokens: dict[str, Path | None], *, verify: Path | None, i
 
 def _champion_bento(project: Project, verify: Path | None) -> Path:
     """The champion's Bento, built where it is not there, and the channel written from the registry."""
-    from tuneloop.pipeline.package import bento_home
-    from tuneloop.pipeline.promotion import channel_url, publish, shared_artifact
+    from tuneloop.pipeline.delivering.package import bento_home
+    from tuneloop.pipeline.promoting.promotion import channel_url, publish, shared_artifact
     from tuneloop.registry import CHAMPION, Registry
     from tuneloop.serving.loader import serving_plugins
     from tuneloop.serving.packaging.bento import bento_folder, build_bento

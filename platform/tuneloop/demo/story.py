@@ -193,8 +193,8 @@ def _decisions(running: _Running) -> list[dict[str, Any]]:
 
 
 def _champion(folder: Path) -> tuple[Artifact, Path | None, str]:
-    from tuneloop.pipeline.package import bento_home
-    from tuneloop.pipeline.records import REPORT, run_folder
+    from tuneloop.pipeline.delivering.package import bento_home
+    from tuneloop.pipeline.runs.records import REPORT, run_folder
     from tuneloop.serving.packaging.bento import bento_folder
 
     project = load_project(folder / "tuneloop.yaml", default_manager())

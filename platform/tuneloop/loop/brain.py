@@ -21,8 +21,8 @@ from tuneloop.loop.deciding.schedule import Schedule, iso
 from tuneloop.loop.records import AlertRecord, LoopRun
 from tuneloop.loop.stages import Stage, Stages
 from tuneloop.monitoring.metrics import LoopMetrics
-from tuneloop.pipeline.promotion import current_channel
-from tuneloop.pipeline.records import read_status, run_folder
+from tuneloop.pipeline.promoting.promotion import current_channel
+from tuneloop.pipeline.runs.records import read_status, run_folder
 
 if TYPE_CHECKING:
     from tuneloop.config import Project

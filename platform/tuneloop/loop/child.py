@@ -41,8 +41,8 @@ def main(arguments: list[str]) -> int:
     file, run, feedback = arguments
     from tuneloop.api import RunError
     from tuneloop.config import load_project, project_plugins
-    from tuneloop.pipeline.run import resume_run, run_pipeline
-    from tuneloop.pipeline.sharing import take_request
+    from tuneloop.pipeline.runs.run import resume_run, run_pipeline
+    from tuneloop.pipeline.runs.sharing import take_request
 
     plugins = project_plugins(Path(file))
     project = load_project(Path(file), plugins)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tuneloop.artifact import write_atomic
 from tuneloop.monitoring.store import PredictionStore
-from tuneloop.pipeline.records import FEEDBACK
+from tuneloop.pipeline.runs.records import FEEDBACK
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ from tuneloop.loop.web.site import opened_site
 from tuneloop.monitoring.metrics import loop_metrics
 from tuneloop.monitoring.postgres import is_postgres
 from tuneloop.monitoring.store import PredictionStore
-from tuneloop.pipeline.durable import launched
+from tuneloop.pipeline.runs.durable import launched
 from tuneloop.serving.server import default_store_url
 
 if TYPE_CHECKING:

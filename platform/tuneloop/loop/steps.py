@@ -24,9 +24,9 @@ from tuneloop.loop.trials.counting import Count
 from tuneloop.loop.trials.plans import CanaryPlan, Plan, ShadowPlan, WatchPlan
 from tuneloop.loop.trials.trial import TrialResult, Trials
 from tuneloop.pipeline import promote, publish, rollback
-from tuneloop.pipeline.challenge import Trial, challenge, stop_challenge
-from tuneloop.pipeline.promotion import current_channel
-from tuneloop.pipeline.records import FEEDBACK, is_recorded, run_folder
+from tuneloop.pipeline.promoting.challenge import Trial, challenge, stop_challenge
+from tuneloop.pipeline.promoting.promotion import current_channel
+from tuneloop.pipeline.runs.records import FEEDBACK, is_recorded, run_folder
 from tuneloop.registry import CHAMPION, Registry
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from tuneloop.api import RunError
-from tuneloop.pipeline.records import RunStatus, is_active, read_status, run_folder
+from tuneloop.pipeline.runs.records import RunStatus, is_active, read_status, run_folder
 
 logger = logging.getLogger(__name__)
 

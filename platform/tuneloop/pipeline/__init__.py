@@ -1,10 +1,10 @@
 """The pipeline: from rows to a registered, packaged version; durable and resumable."""
 
-from tuneloop.pipeline.progress import Listener, Progress
-from tuneloop.pipeline.promotion import channel_path, promote, publish, rollback
-from tuneloop.pipeline.prune import Pruned, prune_steps
-from tuneloop.pipeline.records import RunRecord, list_runs, new_run_id
-from tuneloop.pipeline.run import (
+from tuneloop.pipeline.promoting.promotion import channel_path, promote, publish, rollback
+from tuneloop.pipeline.runs.progress import Listener, Progress
+from tuneloop.pipeline.runs.prune import Pruned, prune_steps
+from tuneloop.pipeline.runs.records import RunRecord, list_runs, new_run_id
+from tuneloop.pipeline.runs.run import (
     RunResult,
     project_changed,
     register_workflows,

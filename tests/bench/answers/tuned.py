@@ -9,8 +9,8 @@ from typing import Any
 from tests.bench.answers.plain import LENGTH, STRIDE
 
 from tuneloop.api import Columns, ExportSpec, Tensor, TrainingData
-from tuneloop.pipeline.encoded import as_dataset, padded
-from tuneloop.pipeline.scoring import judge
+from tuneloop.pipeline.data.encoded import as_dataset, padded
+from tuneloop.pipeline.evaluating.scoring import judge
 from tuneloop.preprocessing import PassagesPreprocessor
 from tuneloop.serving.predictor import Predictor
 from tuneloop.tasks import QuestionAnswering

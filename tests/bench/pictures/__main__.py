@@ -30,8 +30,8 @@ def train_tuned(
     The best epoch is picked on the last tenth of the pictures, which is not trained on.
     """
     from tuneloop.api import Columns, ExportSpec, Tensor, TrainingData
-    from tuneloop.pipeline.encoded import as_dataset, encode_rows, padded
-    from tuneloop.pipeline.scoring import decoded
+    from tuneloop.pipeline.data.encoded import as_dataset, encode_rows, padded
+    from tuneloop.pipeline.evaluating.scoring import decoded
     from tuneloop.preprocessing import ImagePreprocessor
     from tuneloop.serving.predictor import Predictor
     from tuneloop.tasks import ImageClassification

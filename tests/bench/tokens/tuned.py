@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tuneloop.api import Columns, ExportSpec, Tensor, TrainingData
-from tuneloop.pipeline.encoded import as_dataset, encode_rows, padded
-from tuneloop.pipeline.scoring import decoded
+from tuneloop.pipeline.data.encoded import as_dataset, encode_rows, padded
+from tuneloop.pipeline.evaluating.scoring import decoded
 from tuneloop.preprocessing import WordsPreprocessor
 from tuneloop.serving.predictor import Predictor
 from tuneloop.tasks import TokenClassification

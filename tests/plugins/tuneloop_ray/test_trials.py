@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from tuneloop.config import load_project
-from tuneloop.pipeline import search, tune
-from tuneloop.pipeline.cache import perform
-from tuneloop.pipeline.records import RunRequest, create
+from tuneloop.pipeline.runs.cache import perform
+from tuneloop.pipeline.runs.records import RunRequest, create
+from tuneloop.pipeline.runs.step import Scope
 from tuneloop.pipeline.searching.trial import BEFORE
 from tuneloop.pipeline.searching.variant import variant
-from tuneloop.pipeline.step import Scope
+from tuneloop.pipeline.tuning import search, tune
 from tuneloop.plugins import default_manager
 
 pytest.importorskip("torch")

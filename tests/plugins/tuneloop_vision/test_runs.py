@@ -12,7 +12,7 @@ import pytest
 from tuneloop.config import load_project
 from tuneloop.monitoring.stack import free_port
 from tuneloop.pipeline import run_pipeline
-from tuneloop.pipeline.package import bento_home
+from tuneloop.pipeline.delivering.package import bento_home
 from tuneloop.plugins import default_manager
 from tuneloop.registry import CHAMPION, Registry
 from tuneloop.serving.loader import load_version

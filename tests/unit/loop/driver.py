@@ -24,7 +24,7 @@ from tuneloop.loop import server
 from tuneloop.loop.stages import Stages
 from tuneloop.loop.steps import Retraining
 from tuneloop.loop.training import Training
-from tuneloop.pipeline.records import RunStatus, read_status, run_folder, update_status
+from tuneloop.pipeline.runs.records import RunStatus, read_status, run_folder, update_status
 from tuneloop.registry import Entry, Registry
 
 

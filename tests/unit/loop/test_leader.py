@@ -25,7 +25,7 @@ from tuneloop.loop.records import Database
 from tuneloop.monitoring.alerts import Alert, Condition, State
 from tuneloop.monitoring.store import Prediction, PredictionStore
 from tuneloop.monitoring.webhook import payload, post
-from tuneloop.pipeline.durable import launched
+from tuneloop.pipeline.runs.durable import launched
 
 DRIVER = Path(__file__).with_name("driver.py")
 DEADLINE = 300.0

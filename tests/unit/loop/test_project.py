@@ -21,7 +21,7 @@ import pytest
 from tuneloop.monitoring.alerts import Alert, Condition, State
 from tuneloop.monitoring.store import Prediction, PredictionStore
 from tuneloop.monitoring.webhook import payload, post
-from tuneloop.pipeline.records import is_active, read_status
+from tuneloop.pipeline.runs.records import is_active, read_status
 
 pytest.importorskip("dbos")
 pytest.importorskip("torch")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tuneloop.config import load_project
-from tuneloop.pipeline.records import RunRequest, create
-from tuneloop.pipeline.step import Scope
+from tuneloop.pipeline.runs.records import RunRequest, create
+from tuneloop.pipeline.runs.step import Scope
 from tuneloop.plugins import default_manager
 
 TABLE = """\

@@ -20,7 +20,7 @@ from tuneloop.api import ArtifactError
 from tuneloop.artifact import REFERENCE, Artifact
 from tuneloop.loop.deciding.neighbours import neighbours_labels
 from tuneloop.monitoring.reference import Reference
-from tuneloop.pipeline.promotion import current_channel
+from tuneloop.pipeline.promoting.promotion import current_channel
 
 if TYPE_CHECKING:
     from tuneloop.config import Project

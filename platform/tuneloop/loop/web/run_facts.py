@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from tuneloop.api import RunError
 from tuneloop.loop.records import LoopRun
 from tuneloop.loop.web.render import seconds_of
-from tuneloop.pipeline.cache import load_result
-from tuneloop.pipeline.records import REPORT, RunRecord, RunStatus, list_runs, read_status, read_steps, run_folder
-from tuneloop.pipeline.workflow import STEPS
+from tuneloop.pipeline.runs.cache import load_result
+from tuneloop.pipeline.runs.records import REPORT, RunRecord, RunStatus, list_runs, read_status, read_steps, run_folder
+from tuneloop.pipeline.runs.workflow import STEPS
 
 if TYPE_CHECKING:
     from tuneloop.loop.web.site import Site

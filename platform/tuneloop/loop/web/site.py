@@ -20,7 +20,7 @@ from tuneloop.loop.web.from_prometheus import read_prometheus
 from tuneloop.loop.web.from_store import read_store
 from tuneloop.loop.web.session import Keys
 from tuneloop.monitoring.store import PredictionStore
-from tuneloop.pipeline.promotion import channel_path, current_channel
+from tuneloop.pipeline.promoting.promotion import channel_path, current_channel
 from tuneloop.registry import Move, Registry, Version
 from tuneloop.serving.server import default_store_url
 from tuneloop.serving.versions.channel import Channel, artifact_place

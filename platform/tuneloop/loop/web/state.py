@@ -9,7 +9,7 @@ from tuneloop.loop.deciding import approvals
 from tuneloop.loop.deciding import pause as pausing
 from tuneloop.loop.deciding.schedule import Schedule
 from tuneloop.loop.stages import Stages
-from tuneloop.pipeline.records import read_status, run_folder
+from tuneloop.pipeline.runs.records import read_status, run_folder
 
 if TYPE_CHECKING:
     from tuneloop.loop.web.site import Site

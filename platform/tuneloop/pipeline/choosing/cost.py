@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from tuneloop.api import RunError
-from tuneloop.pipeline import parts
-from tuneloop.pipeline.cache import fresh
-from tuneloop.pipeline.encoded import encode_rows
-from tuneloop.pipeline.rows import model_rows
-from tuneloop.pipeline.step import Scope, StepContext, StepResult
+from tuneloop.pipeline.data.encoded import encode_rows
+from tuneloop.pipeline.data.rows import model_rows
+from tuneloop.pipeline.runs import parts
+from tuneloop.pipeline.runs.cache import fresh
+from tuneloop.pipeline.runs.step import Scope, StepContext, StepResult
 
 _ROWS = 20
 _MODEL, _REQUESTS = "model", "requests"

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from tuneloop.pipeline import baseline, parts
-from tuneloop.pipeline.cache import fresh
-from tuneloop.pipeline.rows import write_rows
-from tuneloop.pipeline.scoring import Scorer
+from tuneloop.pipeline.data.rows import write_rows
+from tuneloop.pipeline.evaluating.scoring import Scorer
+from tuneloop.pipeline.runs import parts
+from tuneloop.pipeline.runs.cache import fresh
+from tuneloop.pipeline.runs.step import Scope, StepContext, StepResult
 from tuneloop.pipeline.searching.variant import variant
-from tuneloop.pipeline.step import Scope, StepContext, StepResult
-from tuneloop.pipeline.training import Training
+from tuneloop.pipeline.tuning import baseline
+from tuneloop.pipeline.tuning.training import Training
 
 ROWS = 5000
 """Training rows that a comparison learns from, at most."""

@@ -14,7 +14,7 @@ from tuneloop.pipeline.comparing.resampled import Gain, Resampled, Swapped, boot
 
 if TYPE_CHECKING:
     from tuneloop.api import Metric
-    from tuneloop.pipeline.scoring import Scorer
+    from tuneloop.pipeline.evaluating.scoring import Scorer
 
 Judged = tuple[Predictions, NDArray[Any]]
 """A model's predictions, and the references in its own space of labels."""

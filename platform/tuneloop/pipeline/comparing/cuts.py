@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.pipeline.rows import plain
+from tuneloop.pipeline.data.rows import plain
 
 _PARTS = 4
 MOST_VALUES = 50

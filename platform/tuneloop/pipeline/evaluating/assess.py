@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from tuneloop.api import NO_PLACE, DataError, Predictions, Row, SignalBatch, Task
 from tuneloop.artifact import write_json
-from tuneloop.pipeline import parts
 from tuneloop.pipeline.comparing.comparison import Judged, compare, take
+from tuneloop.pipeline.data.rows import input_names, model_rows, truths
+from tuneloop.pipeline.data.split import PLACES
 from tuneloop.pipeline.evaluating.analysis import Looked, OutOfSample, analyse
 from tuneloop.pipeline.evaluating.calibrated import Calibrated
 from tuneloop.pipeline.evaluating.figures import interval_json, with_intervals
 from tuneloop.pipeline.evaluating.kept import load_left_out, load_probe
+from tuneloop.pipeline.evaluating.scoring import Scorer
 from tuneloop.pipeline.evaluating.shown import Display
-from tuneloop.pipeline.rows import input_names, model_rows, truths
-from tuneloop.pipeline.scoring import Scorer
-from tuneloop.pipeline.split import PLACES
-from tuneloop.pipeline.step import StepContext
+from tuneloop.pipeline.runs import parts
+from tuneloop.pipeline.runs.step import StepContext
 
 ASSESSMENT = "assessment.json"
 

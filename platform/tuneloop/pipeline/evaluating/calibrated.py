@@ -11,8 +11,8 @@ import numpy as np
 from tuneloop.api import NO_PLACE, Arrays, SignalBatch, Task
 from tuneloop.artifact import Temperature
 from tuneloop.pipeline.evaluating.reliability import Reliability, reliability
+from tuneloop.pipeline.evaluating.scoring import judge
 from tuneloop.pipeline.evaluating.temperature import Fitted, fit_temperature, labelled
-from tuneloop.pipeline.scoring import judge
 from tuneloop.serving.predictor import Predictor
 from tuneloop.tasks.temperature import tempered, tempers
 

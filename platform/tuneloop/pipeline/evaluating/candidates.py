@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tuneloop.pipeline.data.rows import plain
 from tuneloop.pipeline.evaluating.shown import shown
-from tuneloop.pipeline.rows import plain
 
 Mask = NDArray[np.bool_]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tuneloop.api import DataError, Metric
 from tuneloop.monitoring.accuracy.intervals import DRAWS, Interval, bias_corrected
 from tuneloop.pipeline.comparing.comparison import Judged, take
-from tuneloop.pipeline.scoring import Scorer
+from tuneloop.pipeline.evaluating.scoring import Scorer
 
 Floats = NDArray[np.float64]
 

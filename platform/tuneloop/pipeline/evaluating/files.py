@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from tuneloop.artifact import CARD, Artifact, write_atomic
-from tuneloop.pipeline.card import run_card
+from tuneloop.pipeline.documents.card import run_card
 from tuneloop.pipeline.evaluating.assess import ASSESSMENT
 from tuneloop.pipeline.evaluating.energy import Energy
 from tuneloop.pipeline.evaluating.tables import FOLDER, write_tables
-from tuneloop.pipeline.step import StepContext
+from tuneloop.pipeline.runs.step import StepContext
 
 
 def load_assessment(context: StepContext) -> dict[str, Any]:

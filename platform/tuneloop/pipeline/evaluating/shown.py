@@ -8,7 +8,7 @@ from typing import Any
 from tuneloop.api import MissingExtraError, Row
 from tuneloop.api.personal import personal_spans
 from tuneloop.monitoring.store_policy import StorePolicy
-from tuneloop.pipeline.rows import plain
+from tuneloop.pipeline.data.rows import plain
 
 _LONGEST = 160
 

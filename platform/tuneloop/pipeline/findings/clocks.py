@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from tuneloop.api import Row
 from tuneloop.monitoring.offline.suspects import suspicion
+from tuneloop.pipeline.data.rows import column, plain
 from tuneloop.pipeline.findings.finding import finding
-from tuneloop.pipeline.rows import column, plain
 
 
 def clocks(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tuneloop.api import Row
+from tuneloop.pipeline.data.rows import column
 from tuneloop.pipeline.findings.finding import finding
-from tuneloop.pipeline.rows import column
 
 _FAR = 10.0
 _FEWEST = 30

@@ -7,8 +7,8 @@ from typing import Any
 
 from tuneloop.api import Row
 from tuneloop.api.personal import PersonalKind, personal_spans
+from tuneloop.pipeline.data.rows import column
 from tuneloop.pipeline.findings.finding import finding
-from tuneloop.pipeline.rows import column
 
 _WORDS: Mapping[PersonalKind, str] = {
     "email": "e-mail addresses",

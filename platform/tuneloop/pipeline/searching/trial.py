@@ -13,13 +13,16 @@ from tuneloop.api import RunError
 from tuneloop.artifact import write_atomic
 from tuneloop.config import PROJECT_FILE, parse_project, project_plugins
 from tuneloop.config.search import Search
-from tuneloop.pipeline import baseline, check, evaluate, export, load, split, tune, verify
-from tuneloop.pipeline.cache import fingerprint, load_result, perform, step_folder
-from tuneloop.pipeline.progress import Progress
-from tuneloop.pipeline.records import PROJECT, read_request, run_folder
+from tuneloop.pipeline.data import check, load, split
+from tuneloop.pipeline.delivering import export, verify
+from tuneloop.pipeline.evaluating import evaluate
+from tuneloop.pipeline.runs.cache import fingerprint, load_result, perform, step_folder
+from tuneloop.pipeline.runs.progress import Progress
+from tuneloop.pipeline.runs.records import PROJECT, read_request, run_folder
+from tuneloop.pipeline.runs.step import Scope, Step, StepResult
 from tuneloop.pipeline.searching.storage import close_study, import_optuna, open_study
 from tuneloop.pipeline.searching.variant import redo, variant
-from tuneloop.pipeline.step import Scope, Step, StepResult
+from tuneloop.pipeline.tuning import baseline, tune
 
 ENTRY = "tuneloop.pipeline.searching.trial:perform_trial"
 """What other processes call."""

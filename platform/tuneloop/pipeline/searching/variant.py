@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from tuneloop.config import PROJECT_FILE, parse_project
-from tuneloop.pipeline.records import PROJECT, run_folder
-from tuneloop.pipeline.step import Scope, Step, StepResult
+from tuneloop.pipeline.runs.records import PROJECT, run_folder
+from tuneloop.pipeline.runs.step import Scope, Step, StepResult
 
 Do: TypeAlias = Callable[[Step, Scope, Mapping[str, StepResult]], StepResult]
 """Does a step, or takes its earlier result."""

@@ -8,8 +8,8 @@ from typing import Any
 from tuneloop.artifact import write_json
 from tuneloop.loop.stages import Stages
 from tuneloop.loop.web.run_facts import list_rows, read_run, report_of
-from tuneloop.pipeline.cache import OUTPUT
-from tuneloop.pipeline.records import RunRequest, create, note_step, run_folder, update_status
+from tuneloop.pipeline.runs.cache import OUTPUT
+from tuneloop.pipeline.runs.records import RunRequest, create, note_step, run_folder, update_status
 
 
 def make_run(state: Path, run: str, /, **status: Any) -> Path:

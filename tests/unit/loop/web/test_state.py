@@ -8,7 +8,7 @@ from tuneloop.loop.deciding.pause import pause
 from tuneloop.loop.stages import Stages
 from tuneloop.loop.web.site import opened_site
 from tuneloop.loop.web.state import read_state
-from tuneloop.pipeline.records import run_folder, update_status
+from tuneloop.pipeline.runs.records import run_folder, update_status
 
 
 def test_nothing_is_at_work(site: Any) -> None:

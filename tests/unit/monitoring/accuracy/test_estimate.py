@@ -18,7 +18,7 @@ from tuneloop.monitoring.accuracy.calibration import Calibration, Curve
 from tuneloop.monitoring.accuracy.estimate import estimate
 from tuneloop.monitoring.accuracy.online import EstimateCounter
 from tuneloop.monitoring.metrics import metrics
-from tuneloop.pipeline.calibrate import fit_calibration, needs_calibration
+from tuneloop.pipeline.evaluating.calibrate import fit_calibration, needs_calibration
 from tuneloop.tasks import TabularClassification
 
 LABELS = ("a", "b", "c")

@@ -9,7 +9,7 @@ from tuneloop.api import DataError, Metric, Predictions
 from tuneloop.pipeline.comparing.comparison import compare, compare_rights, rights, take
 from tuneloop.pipeline.comparing.paired import Paired
 from tuneloop.pipeline.comparing.resampled import Resampled
-from tuneloop.pipeline.scoring import judge
+from tuneloop.pipeline.evaluating.scoring import judge
 from tuneloop.tasks.text_classification import TextClassification
 
 

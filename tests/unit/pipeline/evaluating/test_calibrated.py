@@ -6,7 +6,7 @@ import pytest
 from tuneloop.api import SignalBatch
 from tuneloop.pipeline.evaluating.calibrated import calibrate
 from tuneloop.pipeline.evaluating.reliability import reliability
-from tuneloop.pipeline.scoring import judge
+from tuneloop.pipeline.evaluating.scoring import judge
 from tuneloop.tasks import TabularRegression, TextClassification
 from tuneloop_torchmetrics import CalibrationError
 

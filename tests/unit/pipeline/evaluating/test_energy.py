@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from tuneloop.pipeline.card import energy_words
+from tuneloop.pipeline.documents.card import energy_words
 from tuneloop.pipeline.evaluating.energy import Energy, metered
 
 codecarbon = pytest.importorskip("codecarbon")

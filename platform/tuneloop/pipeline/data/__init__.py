@@ -1,0 +1,1 @@
+"""From a source to encoded rows: load, check, split, transforms, encoding."""

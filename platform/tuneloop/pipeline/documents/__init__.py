@@ -1,0 +1,1 @@
+"""What a run tells about itself: its report and its model card."""

@@ -1,0 +1,180 @@
+"""`card.md`: what the model is for, what it was made from, how good it is, where it fails; no times, no places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tuneloop.artifact import Manifest
+from tuneloop.config.card_shape import Card
+from tuneloop.pipeline.documents.choices import shown
+from tuneloop.pipeline.evaluating.candidates import LIKENESS
+from tuneloop.pipeline.evaluating.energy import Energy
+from tuneloop.pipeline.evaluating.scoring import Scorer
+from tuneloop.pipeline.runs.records import RunRequest
+from tuneloop.pipeline.runs.step import StepContext
+
+_SLICES = 5
+_NOT_STATED = "not stated (`card` in tuneloop.yaml)"
+
+
+@dataclass(frozen=True, slots=True)
+class CardFacts:
+    """What a card tells beside the manifest.
+
+    Attributes:
+        card: What the project says.
+        findings: Of the data check: name and sentence.
+        baselines: Metric to value on test, of the most frequent answer (or the mean) and of the linear probe.
+        maximize: Whether more of a metric is better.
+        assessment: Of the served model.
+    """
+
+    card: Card
+    findings: Sequence[tuple[str, str]]
+    baselines: Mapping[str, Mapping[str, float]]
+    maximize: Mapping[str, bool]
+    assessment: Mapping[str, Any]
+
+
+def card_facts(context: StepContext, assessment: Mapping[str, Any]) -> CardFacts:
+    """The facts of a run that is about to be sealed."""
+    scorer, baseline = Scorer(context.project, context.plugins), context.done["baseline"].output
+    return CardFacts(
+        card=context.project.card,
+        findings=[(one["name"], one["text"]) for one in context.done["check"].output["findings"]],
+        baselines={"constant": baseline["constant"], "probe": baseline["probe"]},
+        maximize={name: scorer.maximize(name) for name in scorer.metrics},
+        assessment=assessment,
+    )
+
+
+def model_card(manifest: Manifest, facts: CardFacts) -> str:
+    """The model card as Markdown, in the order of M. Mitchell et al., "Model Cards for Model Reporting", 2019."""
+    card = facts.card
+    columns = ", ".join(f"`{column.name}` ({column.kind})" for column in manifest.signature.columns)
+    outputs = ", ".join(manifest.signature.output_names[:50])
+    rows = "".join(f"| {name} | {count} |\n" for name, count in sorted(manifest.data.rows.items()))
+    return f"""# {manifest.model}
+
+## Use
+{card.use or f"Meant for: {_NOT_STATED}."}
+
+Task `{manifest.task.name}`. Input: {columns}. Output: {outputs}.
+{f"Not meant for: {card.not_for}" if card.not_for else "Not meant for rows unlike those it was made from."}
+Licence of the model: {card.license or _NOT_STATED}. Contact: {card.contact or _NOT_STATED}.
+
+## Making
+{_making(manifest)}
+
+## Data
+Source: {card.data_source or _NOT_STATED}. Licence: {card.data_license or _NOT_STATED}.
+Consent and grounds: {card.consent or _NOT_STATED}.
+Content fingerprint `{manifest.data.fingerprint}`.
+
+| split | rows |
+|---|---|
+{rows}
+{_findings(facts.findings)}
+## Figures on the test split
+{_figures(manifest, facts)}
+{_calibration(manifest)}
+## Limits
+{_limits(facts)}
+## Lineage
+{_lineage(manifest)}"""
+
+
+def run_card(card: str, request: RunRequest, energy: Energy) -> str:
+    """The card of one run: that of the model, and what no equal run would share."""
+    used = f"Energy of training: {energy_words(energy)}."
+    return f"{card}\n## Run\nRun `{request.run}`, started {request.started}.\n{used}\n"
+
+
+def energy_words(energy: Energy) -> str:
+    """What was used, or why that is not known."""
+    if energy.kwh is None:
+        return f"not measured: {energy.reason}"
+    used = f"{energy.kwh:.4g} kWh in {energy.seconds:.0f} s on {energy.hardware or 'this machine'}"
+    if energy.co2 is None:
+        return f"{used}; CO2 not known: {energy.reason}"
+    return f"{used}, {energy.co2:.3g} kg of CO2 equivalents with the electricity of {energy.country}"
+
+
+def _making(manifest: Manifest) -> str:
+    served = next(name for name, variant in manifest.variants.items() if variant.served)
+    parent = f"the champion `{manifest.lineage.parent[:16]}`" if manifest.lineage.parent else "the base model"
+    return (
+        f"Base model `{manifest.base_model}`, strategy `{manifest.strategy}`, started from {parent}.\n"
+        f"Served variant: {served}. Largest difference of the export: {manifest.parity.max_difference:.3g} on "
+        f"{manifest.parity.rows} rows, {manifest.parity.changed_answers} changed answers."
+        f"{_chosen(manifest)}"
+    )
+
+
+def _chosen(manifest: Manifest) -> str:
+    """What candidates and a search left, in a sentence."""
+    if not manifest.chosen:
+        return ""
+    listed = ", ".join(f"`{path}: {shown(value)}`" for path, value in manifest.chosen.items())
+    return f"\nChosen by a comparison on the validation rows: {listed}."
+
+
+def _findings(findings: Sequence[tuple[str, str]]) -> str:
+    if not findings:
+        return "The data check found nothing.\n"
+    return "The data check found:\n" + "".join(f"- {name}: {text}\n" for name, text in findings)
+
+
+def _figures(manifest: Manifest, facts: CardFacts) -> str:
+    head = "| metric | better | constant | linear probe | served | 95 % interval |\n|---|---|---|---|---|---|\n"
+    lines = []
+    for name, value in sorted(manifest.metrics.items()):
+        ends = manifest.intervals.get(name)
+        between = f"{ends[0]:.4f} to {ends[1]:.4f}" if ends else "not known"
+        plain = " | ".join(
+            f"{facts.baselines[one][name]:.4f}" if name in facts.baselines[one] else "" for one in facts.baselines
+        )
+        better = "more" if facts.maximize.get(name, True) else "less"
+        lines.append(f"| {name} | {better} | {plain} | {value:.4f} | {between} |\n")
+    return head + "".join(lines) + "\nIntervals: bootstrap over rows (BCa).\n"
+
+
+def _calibration(manifest: Manifest) -> str:
+    found = manifest.temperature
+    if found is None:
+        return ""
+    return (
+        f"Calibration: temperature {found.value:.4g} ({found.reason}). Expected calibration error on test "
+        f"{found.error_before:.4f} -> {found.error_after:.4f}.\n"
+    )
+
+
+def _limits(facts: CardFacts) -> str:
+    # Which rows a model takes for alike says nothing to who reads a card; the report names the rows.
+    weak = [one for one in facts.assessment["slices"] if one["proven"] and one["by"] != LIKENESS]
+    lines = [f"{facts.card.limits}\n\n"] if facts.card.limits else []
+    if weak:
+        lines.append(
+            f"Worse than on other held-out rows, beyond chance ({facts.assessment['error']}; "
+            f"{facts.assessment['looked']} slices looked at, p by Holm's correction):\n"
+        )
+        lines += [
+            f"- {one['by']} {one['value']}: {one['error']:.4f} on {one['rows']} rows, elsewhere {one['rest']:.4f} "
+            f"(p {one['p']:.2g})\n"
+            for one in weak[:_SLICES]
+        ]
+    else:
+        looked = facts.assessment["looked"]
+        lines.append(f"None of {looked} slices looked at, by column, length or class, is worse beyond chance.\n")
+    if facts.assessment["labels"]:
+        lines.append(f"\n{len(facts.assessment['labels'])} labels of the data are probably wrong.\n")
+    return "".join(lines)
+
+
+def _lineage(manifest: Manifest) -> str:
+    parent = f"`{manifest.lineage.parent}`" if manifest.lineage.parent else "none"
+    plugins = ", ".join(f"{use.distribution} {use.version}" for use in manifest.plugins)
+    libraries = ", ".join(f"{name} {version}" for name, version in sorted(manifest.libraries.items()))
+    return f"Parent: {parent}. Pipeline: `{manifest.lineage.pipeline}`.\nPlugins: {plugins}. Libraries: {libraries}.\n"

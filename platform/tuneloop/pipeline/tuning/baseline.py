@@ -1,0 +1,205 @@
+"""`baseline`: what is reached without tuning, so that the gain of tuning is a number.
+
+It fits the task and the preprocessor, encodes all rows once, and scores two simple models on the test split: the
+most frequent answer (or the mean), and a linear probe on the frozen model's features.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuneloop.api import ABSENT, NO_PLACE, Columns, DataError, Predictions, Preprocessor, Task
+from tuneloop.artifact import PREPROCESSOR
+from tuneloop.pipeline.data.encoding import Encoding, encode_split, process_count
+from tuneloop.pipeline.data.quoted import Quoted, quoted_rows
+from tuneloop.pipeline.data.rows import open_rows
+from tuneloop.pipeline.evaluating.generating import unigram_logits, untuned_logits
+from tuneloop.pipeline.evaluating.kept import keep_left_out, keep_probe
+from tuneloop.pipeline.evaluating.scoring import Scorer, decoded, judge
+from tuneloop.pipeline.runs import parts
+from tuneloop.pipeline.runs.cache import fresh
+from tuneloop.pipeline.runs.model_files import model_files
+from tuneloop.pipeline.runs.parent import parent_artifact
+from tuneloop.pipeline.runs.step import Scope, Step, StepContext, options, used
+from tuneloop.pipeline.tuning.simple import constant_spans, in_places, probe_labels, probe_spans, share_logits
+
+ENCODED = ("train", "validation", "test")
+PLACED = "placed"
+"""Key of the output: by split, the positions of the rows that were encoded."""
+_PROBE_ROWS = 5000
+_PROBE_TEXTS = 1000
+"""The same where each word of a row has a label: a text has some twenty of them."""
+_PROBE_SPANS = 300
+"""The same where an answer is a part of its row: a text has some two hundred tokens."""
+_SMALLEST = -30.0
+"""Logit of a label that the probe thinks impossible: its logarithm would be infinite."""
+
+
+def _inputs(scope: Scope) -> dict[str, Any]:
+    project = scope.project
+    parent = scope.request.parent
+    return {
+        "model": [used(scope, "base model", project.model.base), options(project.model.options), model_files(scope)],
+        "task": used(scope, "task", project.task),
+        "metrics": [used(scope, "metric", name) for name in Scorer(project, scope.plugins).metrics],
+        "seed": project.tune.seed,
+        "parent": parent.sha256 if parent else None,
+    }
+
+
+def run(context: StepContext) -> dict[str, Any]:
+    """Fit task and preprocessor, encode, and score the simple models."""
+    base = parts.base_model(context)
+    train = parts.split_rows(context, "train")
+    columns = parts.columns_of(context, train)
+    choice = base.preprocessor(context.project.root)
+    task = parts.task_class(context).fit(columns, train, _known(context))
+    preprocessor = parts.preprocessor_class(context, choice.name).fit(choice.options, columns, train)
+    parts.save_task(context.folder, task)
+    preprocessor.save(fresh(context.folder / PREPROCESSOR))
+    placed = {name: _encode(context, name, task, preprocessor, columns) for name in ENCODED}
+    scorer = Scorer(context.project, context.plugins)
+    quoted = quoted_rows(context, "test", preprocessor, placed["test"].tolist()) if task.loss == "span" else None
+    constant = scorer.score(*_constant(context, task, quoted))
+    probed = _probe(context, task, preprocessor, quoted)
+    keep_probe(context.folder, probed)
+    probe = scorer.score(*probed)
+    decides = scorer.deciding
+    return {
+        "preprocessor": choice.name,
+        # Positions matter only where answers are judged beside their rows; for others they would be a long list.
+        PLACED: {name: at.tolist() for name, at in placed.items()} if task.loss == "span" else {},
+        "constant": constant,
+        "probe": probe,
+        "summary": {f"constant {decides}": constant[decides], f"probe {decides}": probe[decides]},
+    }
+
+
+def _known(context: StepContext) -> tuple[str, ...]:
+    parent = parent_artifact(context.scope)
+    if parent is None:
+        return ()
+    state = parent.manifest.task.state
+    return tuple(state.get("labels", ()))
+
+
+def _encode(
+    context: StepContext, name: str, task: Task, preprocessor: Preprocessor, columns: Columns
+) -> NDArray[np.int64]:
+    """Write the encoded rows of a split; gives their positions in it."""
+    rows, target = context.file("split", name), context.folder / name
+    encoding = Encoding(
+        rows, columns, type(task), task.state(), type(preprocessor), context.folder / PREPROCESSOR, target
+    )
+    known = encode_split(encoding, process_count(len(open_rows(rows)), context.project.data.processes))
+    if not len(known):
+        raise DataError(f"no row of split {name!r} has a label that training rows have")
+    return known
+
+
+def _labels(context: StepContext, name: str) -> NDArray[Any]:
+    return np.asarray(open_rows(context.folder / name).with_format("numpy")["labels"][:])
+
+
+def _constant(context: StepContext, task: Task, quoted: Quoted | None) -> tuple[Predictions, NDArray[Any]]:
+    train, test = _labels(context, "train"), _labels(context, "test")
+    if quoted is not None:
+        return constant_spans(task, train, quoted)
+    if task.loss == "likelihood":
+        return decoded(task, unigram_logits(*(open_rows(context.folder / name) for name in ("train", "test"))), test)
+    if task.loss == "binary_cross_entropy":
+        return decoded(task, np.tile(share_logits(train), (len(test), 1)), test)
+    if task.loss == "cross_entropy":
+        train = train[train >= 0]
+        shares = np.bincount(train, minlength=len(task.output_names)) / len(train)
+        logits = np.log(np.maximum(shares, 1e-9))
+    else:
+        logits = np.array([train.mean()])
+    return decoded(task, in_places(np.tile(logits, ((test != NO_PLACE).sum(), 1)), test), test)
+
+
+def _probe(
+    context: StepContext, task: Task, preprocessor: Preprocessor, quoted: Quoted | None
+) -> tuple[Predictions, NDArray[Any]]:
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    train, test = _labels(context, "train")[:_PROBE_ROWS], _labels(context, "test")
+    if task.loss == "likelihood":
+        return decoded(task, _untuned(context, task, preprocessor), test)
+    features = _features(context, task, preprocessor)
+    if task.loss == "span":
+        assert quoted is not None
+        logits = probe_spans(features["train"], train[: len(features["train"])], features["test"])
+        return judge(task, {"logits": logits}, quoted[1][: len(logits)], quoted[0][: len(logits)])
+    if task.loss == "binary_cross_entropy":
+        return decoded(task, probe_labels(features["train"], train, features["test"]), test)
+    if train.ndim == 2:
+        # Words have a class each: every word is a row of the probe.
+        train = train[: len(features["train"])]
+        features = {name: found[found[..., 0] > ABSENT / 2] for name, found in features.items()}
+        train = train[train != NO_PLACE]
+        features["train"], train = features["train"][train >= 0], train[train >= 0]
+    if task.loss == "cross_entropy":
+        if len(np.unique(train)) < 2:
+            return _constant(context, task, quoted)
+        if test.ndim == 1:
+            keep_left_out(context.folder, features["train"], train, len(task.output_names))
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
+        model.fit(features["train"], train)
+        found = model.predict_proba(features["test"])
+        logits = np.full((len(found), len(task.output_names)), _SMALLEST, dtype=np.float32)
+        logits[:, model[-1].classes_] = np.log(np.maximum(found, np.exp(_SMALLEST)))
+        logits = in_places(logits, test)
+    else:
+        model = make_pipeline(StandardScaler(), Ridge())
+        model.fit(features["train"], train)
+        logits = model.predict(features["test"]).reshape(-1, 1).astype(np.float32)
+    return decoded(task, logits, test)
+
+
+def _untuned(context: StepContext, task: Task, preprocessor: Preprocessor) -> NDArray[np.float32]:
+    """What a language model says before it is tuned: it has no head that a probe could stand in for."""
+    base = parts.base_model(context)
+    model = base.build(context.project.root, task, preprocessor)
+    return untuned_logits(parts.strategy(context, base), model, open_rows(context.folder / "test"))
+
+
+def _features(context: StepContext, task: Task, preprocessor: Preprocessor) -> dict[str, NDArray[Any]]:
+    rows = {
+        "train": open_rows(context.folder / "train"),
+        "test": open_rows(context.folder / "test"),
+    }
+    most = {"tagging": _PROBE_TEXTS, "span": _PROBE_SPANS}.get(str(task.judged_as), _PROBE_ROWS)
+    rows["train"] = rows["train"].select(range(min(len(rows["train"]), most)))
+    if task.loss == "span":
+        rows["test"] = rows["test"].select(range(min(len(rows["test"]), most)))
+    if not task.roles:
+        return _table_features(rows, preprocessor)
+    base = parts.base_model(context)
+    strategy = parts.strategy(context, base)
+    parts.seed_everything(context.project.tune.seed)
+    model = base.build(context.project.root, task, preprocessor)
+    return {name: strategy.features(model, found, preprocessor.tensors) for name, found in rows.items()}
+
+
+def _table_features(rows: dict[str, Any], preprocessor: Preprocessor) -> dict[str, NDArray[Any]]:
+    """The encoded inputs of a table; positions of categories as one 0/1 column each."""
+    from sklearn.preprocessing import OneHotEncoder
+
+    found: dict[str, list[NDArray[Any]]] = {name: [] for name in rows}
+    for tensor in preprocessor.tensors:
+        values = {name: np.asarray(data.with_format("numpy")[tensor.name][:]) for name, data in rows.items()}
+        if tensor.dtype.startswith("int"):
+            encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False).fit(values["train"])
+            values = {name: encoder.transform(array) for name, array in values.items()}
+        for name, array in values.items():
+            found[name].append(array.reshape(len(array), -1))
+    return {name: np.concatenate(arrays, axis=1) for name, arrays in found.items()}
+
+
+STEP = Step("baseline", 2, ("split",), _inputs, run)

@@ -1,0 +1,42 @@
+"""`tune`: the strategy trains the model; a killed attempt goes on from its last whole checkpoint."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from tuneloop.artifact import TRAINING
+from tuneloop.pipeline.evaluating.energy import metered
+from tuneloop.pipeline.runs.model_files import model_files
+from tuneloop.pipeline.runs.step import Scope, Step, StepContext, options, used
+from tuneloop.pipeline.tuning.launching import CHECKPOINTS, launch
+from tuneloop.pipeline.tuning.teaching import teacher_inputs
+
+
+def _inputs(scope: Scope) -> dict[str, Any]:
+    tune = scope.project.tune
+    return {
+        "strategy": [used(scope, "strategy", tune.strategy), options(tune.options)],
+        "seed": tune.seed,
+        # The checkpoint is read again here, and may have been changed since `baseline` of a resumed run.
+        "files": model_files(scope),
+        "teacher": teacher_inputs(scope),
+    }
+
+
+def run(context: StepContext) -> dict[str, Any]:
+    """Train, and keep the weights of the best epoch in `training/`."""
+    with metered(context.project.card.country) as energy:
+        result = launch(context)
+    shutil.rmtree(context.folder / CHECKPOINTS, ignore_errors=True)
+    epochs, warm = len(result["history"]), context.scope.request.parent is not None
+    return {
+        "history": result["history"],
+        "best_epoch": result["best_epoch"],
+        "warm_start": warm,
+        "energy": energy.as_json(),
+        "summary": {"epochs": epochs, "best epoch": result["best_epoch"], **({"warm start": True} if warm else {})},
+    }
+
+
+STEP = Step("tune", 1, ("baseline",), _inputs, run, shared=(TRAINING,))
