@@ -7,12 +7,15 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
+import numpy as np
 from tests.bench.ceilings import Ceiling
 from tests.bench.inside import Turn
 from tests.bench.loads import Bench, Measurement, under_load
 from tests.bench.processes import Server
 from tests.bench.subjects import Subject, bodies, start
 from tests.bench.workloads import Workload
+
+from tuneloop.tasks.temperature import tempered
 
 _TOLERANCE = 0.02
 """Between a subject's logits and the graph's in this process."""
@@ -92,6 +95,8 @@ def check_answers(subject: Subject, workload: Workload, port: int) -> None:
         if subject.logits is None:
             continue
         given = subject.logits(answer)
-        pairs = zip(given, sample.logits, strict=False)
-        if len(given) != len(sample.logits) or any(abs(one - other) > tolerance for one, other in pairs):
-            raise RuntimeError(f"{subject.name} answers {list(given)}; the graph gives {list(sample.logits)}")
+        outputs = {"logits": np.array([sample.logits], np.float32)}
+        wanted = tempered(outputs, workload.temperature if subject.tempers else 1.0)["logits"][0].tolist()
+        pairs = zip(given, wanted, strict=False)
+        if len(given) != len(wanted) or any(abs(one - other) > tolerance for one, other in pairs):
+            raise RuntimeError(f"{subject.name} answers {list(given)}; the graph gives {wanted}")

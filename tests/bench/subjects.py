@@ -30,6 +30,7 @@ class Subject:
         body: A request, JSON.
         logits: From an answer; None where it holds something else.
         kinds: Of the workloads it can take.
+        tempers: Whether its logits are those of the artifact, by its temperature; of others, those of the graph.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Subject:
     body: Callable[[Sample], Any]
     logits: Callable[[Any], Sequence[float]] | None
     kinds: tuple[str, ...] = ("table", "encoder")
+    tempers: bool = False
 
 
 def start(subject: Subject, workload: Workload, folder: Path, pythons: Mapping[str, Path]) -> Server:
@@ -97,7 +99,7 @@ _V2_LOGITS: Callable[[Any], Sequence[float]] = lambda answer: answer["outputs"][
 SUBJECTS = {
     subject.name: subject
     for subject in (
-        Subject("tuneloop-raw", starts.watched, _raw_path, _protocol, _V2_LOGITS),
+        Subject("tuneloop-raw", starts.watched, _raw_path, _protocol, _V2_LOGITS, tempers=True),
         Subject("tuneloop-typed", starts.watched, lambda _: "/predict", _rows, None),
         Subject("tuneloop-typed-unwatched", starts.unwatched, lambda _: "/predict", _rows, None),
         Subject("bentoml", starts.bentoml("bento_plain:Plain"), _own_path, _tensors, lambda answer: answer[0]),

@@ -60,6 +60,7 @@ class Workload:
         samples: Sent in turn.
         inline: Whether a call is shorter than a hop to a thread.
         quantized: Whether the graph rounds to 8 bits, by the range of its whole batch.
+        temperature: By what a served artifact divides the graph's logits.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Workload:
     samples: Sequence[Sample]
     inline: bool
     quantized: bool = False
+    temperature: float = 1.0
 
 
 def table(model: Model) -> Workload:
@@ -82,7 +84,7 @@ def table(model: Model) -> Workload:
         row = {f"x{i}": round(chance.gauss(0, 1), 4) for i in range(COLUMNS)}
         inputs = preprocessor.encode(preprocessor.check([row]))[0].inputs
         samples.append(Sample(inputs, row, run(inputs)))
-    return Workload("table", model, "table", samples, inline=True)
+    return Workload("table", model, "table", samples, inline=True, temperature=_temperature(model))
 
 
 def encoder(model: Model, name: str, lengths: Sequence[int]) -> Workload:
@@ -98,7 +100,8 @@ def encoder(model: Model, name: str, lengths: Sequence[int]) -> Workload:
             "token_type_ids": np.zeros((1, length), np.int64),
         }
         samples.append(Sample(inputs, {"message": _text(length - 2, chance)}, run(inputs)))
-    return Workload(name, model, "encoder", samples, inline=False, quantized=name == "int8")
+    temperature = _temperature(model)
+    return Workload(name, model, "encoder", samples, inline=False, quantized=name == "int8", temperature=temperature)
 
 
 def even_lengths() -> list[int]:
@@ -115,6 +118,13 @@ def mixed_lengths() -> list[int]:
 def _text(words: int, chance: random.Random) -> str:
     """Words of one token each."""
     return " ".join(chance.choice(_WORDS) for _ in range(words))
+
+
+def _temperature(model: Model) -> float:
+    from tuneloop.artifact import TRAINING, Artifact
+
+    found = Artifact.open(model.artifact, skip=(TRAINING,)).manifest.temperature
+    return found.value if found else 1.0
 
 
 def _session(model: Model) -> Any:

@@ -189,7 +189,7 @@ class World:
 
     def stop(self, process: subprocess.Popen[str]) -> None:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0, (self.root / "loop.err").read_text()
+        assert process.wait(DEADLINE) == 0, (self.root / "loop.err").read_text()
         assert "Traceback" not in (self.root / "loop.err").read_text()
 
     def close(self) -> None:
@@ -226,7 +226,7 @@ STEPS = ["freeze", "train", "plan", "approval", "shadow", "canary", "look", "pro
 
 def test_killed_after_the_promotion_it_promotes_once(world: World) -> None:
     world.killed_again_and_again(["promote:after"])
-    assert_promoted_once(world, [("promote", "2", "loop")], trainings=1)
+    assert_promoted_once(world, [("promote", "2", "loop")])
 
 
 @pytest.mark.slow
@@ -238,7 +238,7 @@ def test_killed_in_each_phase_it_does_nothing_twice(world: World, moment: str) -
     threading.Thread(target=approve_when_asked, args=(world,), daemon=True).start()
     world.killed_again_and_again([f"{step}:{moment}" for step in steps])
     moves = [("shadow", "2", "loop"), ("canary", "2", "loop"), ("canary", "2", "loop"), ("promote", "2", "loop")]
-    run = assert_promoted_once(world, moves, trainings=2 if moment == "after" else 1)
+    run = assert_promoted_once(world, moves)
     stages = Stages(database, time.time).of(run["run"])
     database.close()
     wanted = ["freeze", "train", "approval", "shadow", "canary 10%", "canary 50%", "promote", "prove", "watch"]
@@ -257,7 +257,7 @@ def approve_when_asked(world: World) -> None:
     database.close()
 
 
-def assert_promoted_once(world: World, moves: list[tuple[str, str, str]], trainings: int) -> dict[str, Any]:
+def assert_promoted_once(world: World, moves: list[tuple[str, str, str]]) -> dict[str, Any]:
     process = world.start()
     world.alert()
     run = world.ended()
@@ -267,9 +267,8 @@ def assert_promoted_once(world: World, moves: list[tuple[str, str, str]], traini
     assert world.registry.history()[-1].why == "x has drifted"
     assert len(world.registry.versions()) == 2
     assert world.serves() == "2"
-    done = (world.root / "trainings").read_text().splitlines()
-    assert len(done) == trainings
-    assert set(done) == {f"{run['run']} 20"}
+    # Also where it was killed before it had noted that the training was over: the registry knows its version.
+    assert (world.root / "trainings").read_text().splitlines() == [f"{run['run']} 20"]
     world.stop(process)
     alerts, runs = read_history(world.project, 10)
     assert [(one.outcome, one.run) for one in alerts] == [("accepted", run["run"])]
