@@ -2,6 +2,7 @@
 
 ```
 model.onnx        the graph that is served
+encoder.onnx      of a model that reads a source and writes a text: the graph that reads; the other one then writes
 manifest.json     what this is; the SHA-256 of every other file
 preprocessor/     how rows become model inputs
 reference.json    what each signal looked like on the holdout
@@ -31,6 +32,7 @@ from tuneloop.api.types import Column, Tensor
 
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
+ENCODER = "encoder.onnx"
 PREPROCESSOR = "preprocessor"
 REFERENCE = "reference.json"
 EXAMPLES = "examples.json"
@@ -111,11 +113,22 @@ class DataUse(_Frozen):
     rows: dict[str, int]
 
 
+class Teacher(_Frozen):
+    """The model whose answers this one learned from: its name, and the SHA-256 of its artifact."""
+
+    model: str
+    sha256: str
+
+
 class Lineage(_Frozen):
-    """Where the model comes from: the champion it was warm-started from, and the fingerprint of its run."""
+    """Where the model comes from.
+
+    `parent` is the SHA-256 of the champion it was warm-started from, `pipeline` the fingerprint of its run.
+    """
 
     parent: str | None
     pipeline: str
+    teacher: Teacher | None = None
 
 
 class Manifest(_Frozen):

@@ -24,7 +24,7 @@ class Flat(torch.nn.Module):
     def __init__(self, decoder: torch.nn.Module, layers: int) -> None:
         super().__init__()
         self.decoder = decoder
-        self._past, self._present = _cache_names("past", layers), _cache_names("present", layers)
+        self._past, self._present = cache_names("past", layers), cache_names("present", layers)
 
     def forward(self, **inputs: torch.Tensor) -> dict[str, torch.Tensor]:
         """Logits, then the longer cache."""
@@ -55,7 +55,7 @@ def trace_decoder(model: Any, opset: int) -> tuple[Any, ExportSpec]:
 
 def _spec(flat: Flat, sizes: list[tuple[int, int]]) -> ExportSpec:
     pairs = [size for size in sizes for _ in range(2)]
-    old, new = _cache_names("past", len(sizes)), _cache_names("present", len(sizes))
+    old, new = cache_names("past", len(sizes)), cache_names("present", len(sizes))
     inputs = (
         Tensor("input_ids", "int64", ("batch", "length")),
         Tensor("attention_mask", "int64", ("batch", "total")),
@@ -82,5 +82,6 @@ def _spec(flat: Flat, sizes: list[tuple[int, int]]) -> ExportSpec:
     return ExportSpec(inputs, outputs, example)
 
 
-def _cache_names(word: str, layers: int) -> tuple[str, ...]:
+def cache_names(word: str, layers: int) -> tuple[str, ...]:
+    """Names of the keys and values of each layer."""
     return tuple(f"{word}.{layer}.{kind}" for layer in range(layers) for kind in ("key", "value"))

@@ -11,6 +11,8 @@ import pydantic
 from tuneloop.api import Exporter, ExportSpec, MissingExtraError, PluginError
 
 INT8_DYNAMIC = "int8-dynamic"
+ENCODER = "encoder.onnx"
+"""Where the graph that reads sources lies, beside the one that writes."""
 
 
 class OnnxOptions(pydantic.BaseModel):
@@ -35,7 +37,7 @@ class Onnx(Exporter):
     options: OnnxOptions
 
     def export(self, model: Any, spec: ExportSpec, folder: Path) -> Path:
-        """Write `model.onnx`.
+        """Write `model.onnx`; of a model that reads a source and writes a text also `encoder.onnx`.
 
         Raises:
             RunError: The model cannot be exported, or an axis came out fixed.
@@ -45,6 +47,15 @@ class Onnx(Exporter):
         from tuneloop_onnx.write import write_graph
 
         target = folder / "model.onnx"
+        if hasattr(model, "encoder") and hasattr(model, "decoder"):
+            from tuneloop_onnx import encoder_decoder
+
+            for name, (graph, own) in {
+                ENCODER: encoder_decoder.trace_encoder(model, spec, self.options.opset),
+                target.name: encoder_decoder.trace_decoder(model, self.options.opset),
+            }.items():
+                write_graph(graph, own, folder / name)
+            return target
         if hasattr(model, "decoder"):
             from tuneloop_onnx.decoder import trace_decoder
 
@@ -56,7 +67,7 @@ class Onnx(Exporter):
         return target
 
     def quantize(self, source: Path, mode: str, target: Path) -> None:
-        """Write the graph with 8-bit weights; activations are scaled at run time.
+        """Write the graph with 8-bit weights, and the encoder beside it; activations are scaled at run time.
 
         Raises:
             PluginError: `mode` is not known.
@@ -69,6 +80,8 @@ class Onnx(Exporter):
         from tuneloop_onnx.int8 import quantize_dynamic
 
         quantize_dynamic(source, target, embeddings=self.options.quantize_embeddings)
+        if (encoder := source.with_name(ENCODER)).is_file():
+            quantize_dynamic(encoder, target.with_name(ENCODER), embeddings=self.options.quantize_embeddings)
 
 
 def _require(*modules: str) -> None:

@@ -75,13 +75,11 @@ class RayLauncher(Launcher):
         options = self.options
         with connected(options.address, cpus=math.ceil(options.processes * options.cpus)) as ray:
             self._check_room(ray)
-            board = ray.remote(Board).options(num_cpus=0).remote()
-            with tempfile.TemporaryDirectory(prefix="tuneloop-ray-") as folder:
-                failed = _fit(ray, self._trainer(job, board, folder), board, job.report)
-            attempts, answer = ray.get(board.ending.remote())
-            if failed is None and answer:
-                return answer[0]
-            raise self._failure(ray.get(board.errors.remote()), attempts, failed)
+            try:
+                return self._train(ray, job)
+            except ray.exceptions.RayError as error:
+                # No process of the training, but what keeps its records, or the cluster.
+                raise RunError(f"the Ray cluster was lost in the training: {first_line(error)}. {_RESUME}") from error
 
     def run_many(self, entry: str, arguments: Iterable[Mapping[str, Any]], parallel: int) -> Iterator[Outcome]:
         """Each call as a task of the cluster, in a fresh process; one that is lost is repeated as the options say."""
@@ -96,6 +94,15 @@ class RayLauncher(Launcher):
         options = self.options
         with connected(options.address, cpus=math.ceil(parallel * options.cpus)) as ray:
             yield from answer_stream(ray, entry, settings, items, parallel, cpus=options.cpus, gpus=options.gpus)
+
+    def _train(self, ray: Any, job: Job) -> Any:
+        board = ray.remote(Board).options(num_cpus=0).remote()
+        with tempfile.TemporaryDirectory(prefix="tuneloop-ray-") as folder:
+            failed = _fit(ray, self._trainer(job, board, folder), board, job.report)
+        attempts, answer = ray.get(board.ending.remote())
+        if failed is None and answer:
+            return answer[0]
+        raise self._failure(ray.get(board.errors.remote()), attempts, failed)
 
     def _check_room(self, ray: Any) -> None:
         """Refuse what the cluster can never hold: Ray would wait for it without a word."""

@@ -5,38 +5,35 @@ from __future__ import annotations
 import importlib
 import itertools
 import logging
-import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from tuneloop.api import RunError, begin, pack_error, unpack_error
 from tuneloop_ray.cluster import first_line
+from tuneloop_ray.wire import pack, unpack
 
 GROUP = 256
 """Items of one Ray Data pipeline: what is held in the cluster at a time."""
 
 
 class Answerer:
-    """One process of the pool: begins once, and answers items.
-
-    Items travel between processes of one cluster, which Ray itself does with pickle; nothing of it is kept.
-    """
+    """One process of the pool: begins once, and answers items, which travel as JSON."""
 
     def __init__(self, entry: str, settings: Mapping[str, Any]) -> None:
         self._entry, self._settings = entry, settings
         self._answer: Callable[[Any], Any] | None = None
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """The answers to a batch of pickled items, or why there is none."""
+        """The answers to a batch of packed items, or why there is none."""
         return {"answer": [self._one(item) for item in batch["item"]]}
 
     def _one(self, item: bytes) -> bytes:
         try:
             if self._answer is None:
                 self._answer = begin(self._entry, self._settings)
-            return pickle.dumps({"answer": self._answer(pickle.loads(item))})  # noqa: S301
+            return pack({"answer": self._answer(unpack(item))})
         except Exception as error:
-            return pickle.dumps({"error": pack_error(error)})
+            return pack({"error": pack_error(error)})
 
 
 def answer_stream(
@@ -61,7 +58,7 @@ def answer_stream(
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     waiting = iter(items)
     while group := list(itertools.islice(waiting, GROUP)):
-        rows = [{"item": pickle.dumps(item)} for item in group]
+        rows = [{"item": pack(item)} for item in group]
         data = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
             Answerer,
             fn_constructor_args=(entry, dict(settings)),
@@ -72,7 +69,7 @@ def answer_stream(
         )
         try:
             for row in data.iter_rows():
-                found = pickle.loads(row["answer"])  # noqa: S301
+                found = unpack(row["answer"])
                 if "error" in found:
                     raise unpack_error(found["error"], "a process on the Ray cluster")
                 yield found["answer"]

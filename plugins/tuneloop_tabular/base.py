@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 
@@ -29,10 +29,18 @@ class TabularMlpOptions(pydantic.BaseModel):
         (128, 64), min_length=1, max_length=16, description="Sizes of the hidden layers, from the inputs up."
     )
     dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="Dropout after every hidden layer.")
-    scale: Literal["standard", "robust", "minmax", "none"] = pydantic.Field(
+    scale: Literal["standard", "robust", "minmax", "quantile", "none"] = pydantic.Field(
         "standard",
         description="How numbers are scaled: by mean and standard deviation; by median and interquartile range, which "
-        "outliers do not move; to 0 and 1; or not at all.",
+        "outliers do not move; to 0 and 1; by where they stand among quantiles of the training rows; or not at all. "
+        "`quantile` gives each piece between two quantiles weights of its own, which makes the model about as good as "
+        "boosted trees; it costs more time.",
+    )
+    pieces: int = pydantic.Field(
+        64, ge=1, le=1024, description="With `scale: quantile`: into how many pieces a column is divided, at most."
+    )
+    piece_width: int = pydantic.Field(
+        16, ge=1, le=256, description="With `scale: quantile`: how many numbers the network makes of each column."
     )
     impute: Literal["mean", "median", "zero"] = pydantic.Field(
         "mean", description="What a missing number becomes; a second input tells the model that it was missing."
@@ -44,6 +52,12 @@ class TabularMlpOptions(pydantic.BaseModel):
             "their variance; by default they stay.",
         )
     )
+
+    @pydantic.model_validator(mode="after")
+    def _no_pieces_of_components(self) -> Self:
+        if self.scale == "quantile" and self.components is not None:
+            raise ValueError("components are made of scaled numbers, not of their places: name another scale")
+        return self
 
 
 class TabularMlp(BaseModel):
@@ -60,9 +74,10 @@ class TabularMlp(BaseModel):
     def preprocessor(self, root: Path) -> PreprocessorChoice:  # noqa: ARG002
         """The `tabular` preprocessor, fitted on the training rows."""
         options = self.options
-        return PreprocessorChoice(
-            "tabular", {"scale": options.scale, "impute": options.impute, "components": options.components}
-        )
+        chosen: dict[str, Any] = {"scale": options.scale, "impute": options.impute, "components": options.components}
+        if options.scale == "quantile":
+            chosen["pieces"] = options.pieces
+        return PreprocessorChoice("tabular", chosen)
 
     def build(self, root: Path, task: Task, preprocessor: Preprocessor) -> Any:  # noqa: ARG002
         """A network with fresh weights, equal on every call.
@@ -91,6 +106,8 @@ class TabularMlp(BaseModel):
                 self.options.hidden,
                 len(task.output_names),
                 self.options.dropout,
+                pieces=tuple(getattr(preprocessor, "pieces", ())),
+                piece_width=self.options.piece_width,
             ).eval()
 
     def save(self, model: Any, task: Task, folder: Path) -> None:  # noqa: ARG002

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pydantic
 
-from tuneloop.api import DataError, Row, RowTransform
+from tuneloop.api import Row, RowTransform
+from tuneloop_text.columns import check_texts
 from tuneloop_text.markup import strip_markup
 
 if TYPE_CHECKING:
@@ -48,14 +49,10 @@ class TextClean(RowTransform):
         """
         import pyarrow
 
-        absent = [name for name in self.options.columns if name not in rows.column_names]
-        if absent:
-            raise DataError(
-                f"text-clean: there is no column {', '.join(absent)}; there are: {', '.join(rows.column_names)}"
-            )
+        check_texts(self.name, rows, self.options.columns)
         keep = [True] * len(rows)
         for name in self.options.columns:
-            values = [self._clean(name, value) for value in rows[name]]
+            values = [None if text is None else self._clean(text) for text in rows[name]]
             place = rows.column_names.index(name)
             table = rows.with_format("arrow")[:].set_column(place, name, pyarrow.array(values, pyarrow.string()))
             rows = type(rows)(table)
@@ -66,16 +63,12 @@ class TextClean(RowTransform):
     def change(self, row: Row) -> Row:
         """The row with clean texts; a row of which nothing is left stays."""
         texts = {name: row[name] for name in self.options.columns if isinstance(row.get(name), str)}
-        return {**row, **{name: self._clean(name, text) for name, text in texts.items()}}
+        return {**row, **{name: self._clean(text) for name, text in texts.items()}}
 
-    def _clean(self, column: str, value: Any) -> str | None:
-        if value is None:
-            return None
-        if not isinstance(value, str):
-            raise DataError(f"text-clean: column {column!r} holds {value!r}, which is no text")
+    def _clean(self, text: str) -> str:
         # What is unescaped may be markup itself, or no normal form: cleaned twice must be as cleaned once.
-        while (text := self._once(value)) != value:
-            value = text
+        while (cleaned := self._once(text)) != text:
+            text = cleaned
         return text
 
     def _once(self, text: str) -> str:

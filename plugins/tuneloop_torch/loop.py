@@ -41,6 +41,7 @@ from tuneloop_torch.rows import LABELS, TEACHER, Rows
 from tuneloop_torch.sampler import EpochSampler
 from tuneloop_torch.schedules import polynomial
 from tuneloop_torch.share import IDLE, ShareLoader, equal_parts
+from tuneloop_torch.terms import Terms
 
 
 class Loop(Trainer):  # type: ignore[misc]
@@ -68,7 +69,7 @@ class Loop(Trainer):  # type: ignore[misc]
         # A forward with **inputs looks to Trainer as if it took the loss's own arguments.
         self.model_accepts_loss_kwargs = False
         self._rows, self._validation, self._tensors, self._data = rows, validation, tuple(tensors), data
-        self._loss = loss
+        self._loss, self._terms = loss, Terms()
         self._head_learning_rate = head_learning_rate
         self._group_by_length = group_by_length
         self._precision: Precision = precision
@@ -133,6 +134,8 @@ class Loop(Trainer):  # type: ignore[misc]
             logits = model(**tensors)["logits"]
         labels, whole = inputs[LABELS], inputs.get(WHOLE)
         loss = self._loss(logits, labels, whole)
+        if whole is not None:
+            self._terms.add(self._loss.terms(logits), idle=IDLE in inputs)
         if mix is not None:
             loss = mix.share * loss + (1 - mix.share) * self._loss(logits, labels[mix.order], whole)
         if self._distillation is not None:
@@ -159,6 +162,8 @@ class Loop(Trainer):  # type: ignore[misc]
             last = place == len(shares) - 1
             with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
                 losses.append(super().training_step(model, part, num_items_in_batch))
+        if WHOLE in shares[0]:
+            self._terms.to_mean(losses, model.parameters(), len(shares[0][WHOLE]))
         loss: torch.Tensor = losses[0] if len(losses) == 1 else torch.stack(losses).sum()
         if self._options.l1:
             add_l1(model.parameters(), self._options.l1)

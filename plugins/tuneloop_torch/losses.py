@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from tuneloop.api import ABSENT, NO_PLACE, LossName
+from tuneloop_torch.ctc import ctc
 
 UNKNOWN = -1
 """The label of a row whose class the model does not have; such rows have no loss."""
@@ -19,7 +20,7 @@ _SMALLEST = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What is minimised: cross entropy over classes, over places or label by label, or the mean squared error."""
+    """What is minimised: cross entropy over classes, places, labels or texts in frames, or the mean squared error."""
 
     kind: LossName
     label_smoothing: float = 0.0
@@ -31,18 +32,23 @@ class Loss:
         Args:
             logits: `[n, k]`; or `[n, places, k]`, where places that hold no word are filled with `ABSENT`.
             labels: `int64 [n]` positions, or `float [n]` values; `int64 [n, words]` for places, with `NO_PLACE` behind
-                a row's last word; `float [n, k]` of 0 and 1 for `binary_cross_entropy`; `int64 [n, 2]` for `span`.
+                a row's last word; `float [n, k]` of 0 and 1 for `binary_cross_entropy`; `int64 [n, 2]` for `span`;
+                `int64 [n, characters]` for `ctc`.
             whole: The labels of all rows of the batch of which these are a part: the parts' losses then add up to that
-                of the batch. None: these are all.
+                of the batch; or where `terms` counts what the mean is over, to that sum by row. None: these are all.
         """
         share = 1.0 if whole is None else self.mass(labels) / max(self.mass(whole), _SMALLEST)
         logits = logits.float()
         if self.kind == "likelihood":
             # The logits are the log-probabilities of the right tokens already.
             right = logits[logits > ABSENT / 2]
-            return -right.mean() * share if right.numel() else logits.sum() * 0.0
+            if whole is not None:
+                return -right.sum() / len(whole)
+            return -right.mean() if right.numel() else logits.sum() * 0.0
         if self.kind == "span":
             return _span(logits, labels) * share
+        if self.kind == "ctc":
+            return ctc(logits, labels) * share
         if self.kind == "binary_cross_entropy":
             soft = labels.to(logits.dtype) * (1 - self.label_smoothing) + self.label_smoothing / 2
             more = None if self.class_weights is None else self.class_weights.to(logits.device)
@@ -60,12 +66,18 @@ class Loss:
         )
         return found * share
 
+    def terms(self, logits: torch.Tensor) -> int | None:
+        """How many terms the mean is over, where logits alone say it: the right tokens; None where labels say it."""
+        return int((logits > ABSENT / 2).sum()) if self.kind == "likelihood" else None
+
     def mass(self, labels: torch.Tensor) -> float:
         """What the mean over these labels divides by: their number, or the sum of the weights of their classes."""
         if self.kind in ("mse", "binary_cross_entropy"):
             return float(labels.numel())
         if self.kind == "span":
             return float((labels[:, 0] >= 0).sum())
+        if self.kind == "ctc":
+            return float(len(labels))
         known = labels[labels >= 0]
         if self.class_weights is None:
             return float(known.numel())

@@ -27,6 +27,8 @@ from tuneloop_torch.rows import Rows
 
 Progress = Callable[[Mapping[str, float]], None]
 
+_WITHOUT_CLASSES = {"span": "an answer that is a part of its row", "ctc": "a text that is read from frames"}
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -139,9 +141,9 @@ def _early_stop(data: TrainingData, options: TrainOptions) -> EarlyStop | None:
 
 
 def _loss(data: TrainingData, options: TrainOptions, rows: Rows, module: Any) -> Loss:
-    if data.loss == "span" and (options.label_smoothing or options.class_weights != "none"):
+    if data.loss in _WITHOUT_CLASSES and (options.label_smoothing or options.class_weights != "none"):
         raise PluginError(
-            "tune.label_smoothing and tune.class_weights are for classes; an answer that is a part of its row has none"
+            f"tune.label_smoothing and tune.class_weights are for classes; {_WITHOUT_CLASSES[data.loss]} has none"
         )
     if data.loss in ("mse", "likelihood") or options.class_weights == "none":
         return Loss(data.loss, options.label_smoothing)

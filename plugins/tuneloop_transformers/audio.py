@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pydantic
 
-from tuneloop.api import BaseModel, PluginError, Preprocessor, PreprocessorChoice, Task
+from tuneloop.api import BaseModel, Preprocessor, PreprocessorChoice, Task
 from tuneloop_transformers.backbone import load_backbone, require
-from tuneloop_transformers.checkpoint import Checkpoint, find_checkpoint, reading
+from tuneloop_transformers.checkpoint import find_checkpoint
+from tuneloop_transformers.sounds import places_of, spectrogram_options
 
 _PART = "base model 'transformers-audio'"
 
@@ -53,17 +53,8 @@ class TransformersAudio(BaseModel):
     def preprocessor(self, root: Path) -> PreprocessorChoice:
         """The `audio` preprocessor with the checkpoint's spectrogram."""
         require(_PART)
-        found = _extractor(find_checkpoint(root, self.options.checkpoint, self.options.revision))
-        return PreprocessorChoice(
-            "audio",
-            {
-                "seconds": self.options.seconds,
-                "rate": found["sampling_rate"],
-                "window": found["n_fft"],
-                "hop": found["hop_length"],
-                "bands": found["feature_size"],
-            },
-        )
+        checkpoint = find_checkpoint(root, self.options.checkpoint, self.options.revision)
+        return PreprocessorChoice("audio", {"seconds": self.options.seconds, **spectrogram_options(checkpoint, _PART)})
 
     def files(self, root: Path) -> Sequence[Path]:
         """The files of a checkpoint in a folder; of a hub model the options name the revision."""
@@ -79,7 +70,7 @@ class TransformersAudio(BaseModel):
         from tuneloop_transformers.audio_network import AudioClassifier, shorten, sound_encoder
 
         encoder = sound_encoder(load_backbone(find_checkpoint(root, self.options.checkpoint, self.options.revision)))
-        shorten(encoder, _places(preprocessor))
+        shorten(encoder, places_of(preprocessor))
         return AudioClassifier(encoder, len(task.output_names), self.options.dropout).eval()
 
     def save(self, model: Any, task: Task, folder: Path) -> None:
@@ -98,26 +89,3 @@ class TransformersAudio(BaseModel):
             return AudioClassifier(sound_encoder(backbone), outputs, self.options.dropout)
 
         return load_network(folder, task.output_names, make).eval()
-
-
-def _places(preprocessor: Preprocessor) -> int:
-    return next(int(tensor.shape[1]) for tensor in preprocessor.tensors if tensor.name == "heard")
-
-
-def _extractor(checkpoint: Checkpoint) -> dict[str, int]:
-    """What the checkpoint says about its spectrogram.
-
-    Raises:
-        PluginError: It says nothing, or is of another kind.
-    """
-    from transformers import AutoFeatureExtractor
-
-    with reading(checkpoint):
-        found = AutoFeatureExtractor.from_pretrained(**checkpoint.arguments).to_dict()
-    names = ("sampling_rate", "n_fft", "hop_length", "feature_size")
-    if absent := [name for name in names if not isinstance(found.get(name), int)]:
-        raise PluginError(
-            f"model.checkpoint {checkpoint.name!r}: its feature extractor {found.get('feature_extractor_type')!r} has "
-            f"no {', '.join(absent)}; base model 'transformers-audio' reads Whisper models. {json.dumps(found)[:200]}"
-        )
-    return {name: int(found[name]) for name in names}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from typing import Any
 
 from tuneloop.api import MissingExtraError, PluginError
@@ -39,10 +40,19 @@ def load_backbone(checkpoint: Checkpoint) -> Any:
             **checkpoint.arguments, dtype=torch.float32, use_safetensors=True, output_loading_info=True
         )
     drop_unused(backbone)
-    absent = sorted(set(report["missing_keys"]) & {name for name, _ in backbone.named_parameters()})
+    check_whole(checkpoint, backbone, report["missing_keys"])
+    return backbone
+
+
+def check_whole(checkpoint: Checkpoint, model: Any, missing: Iterable[str]) -> None:
+    """Refuse a model whose checkpoint lacks weights.
+
+    Raises:
+        PluginError: It lacks some; says how many.
+    """
+    absent = sorted(set(missing) & {name for name, _ in model.named_parameters()})
     if absent:
         raise PluginError(
-            f"model.checkpoint {checkpoint.name!r} lacks {len(absent)} weights of its {type(backbone).__name__}, "
+            f"model.checkpoint {checkpoint.name!r} lacks {len(absent)} weights of its {type(model).__name__}, "
             f"such as {absent[0]!r}: the checkpoint does not fit its config.json"
         )
-    return backbone

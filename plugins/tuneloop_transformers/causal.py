@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pydantic
 
-from tuneloop.api import ArtifactError, BaseModel, PluginError, Preprocessor, PreprocessorChoice, Task
+from tuneloop.api import BaseModel, PluginError, Preprocessor, PreprocessorChoice, Task
 from tuneloop_transformers.backbone import require
 from tuneloop_transformers.checkpoint import Checkpoint, find_checkpoint, reading
+from tuneloop_transformers.whole import load_whole, save_whole
 
 _PART = "base model 'causal-lm'"
-_CONFIG, _WEIGHTS = "config.json", "model.safetensors"
 
 
 class CausalOptions(pydantic.BaseModel):
@@ -36,6 +35,9 @@ class CausalOptions(pydantic.BaseModel):
     max_tokens: int = pydantic.Field(64, ge=1, description="Tokens generated where a request does not say how many.")
     separator: str = pydantic.Field(
         "\n", description="Stands between a prompt and its answer, where `data.columns` names a `label`."
+    )
+    pack: bool = pydantic.Field(
+        False, description="In training, let several short rows share a sequence, in which none sees another."
     )
 
 
@@ -85,18 +87,15 @@ class CausalLM(BaseModel):
                 f"model.checkpoint {checkpoint.name!r} lacks {len(absent)} weights of its {type(model).__name__}, "
                 f"such as {absent[0]!r}: it is no whole language model"
             )
-        return CausalNetwork(model).eval()
+        if self.options.pack:
+            from tuneloop_transformers.packing import check_packing
+
+            check_packing(model.eval(), checkpoint.name)
+        return CausalNetwork(model, self.options.pack).eval()
 
     def save(self, model: Any, task: Task, folder: Path) -> None:  # noqa: ARG002
         """Write config.json and model.safetensors."""
-        from safetensors.torch import save_file
-
-        config = model.backbone.config.to_dict()
-        for volatile in ("_name_or_path", "transformers_version"):
-            config.pop(volatile, None)
-        (folder / _CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-        save_file(tensors, folder / _WEIGHTS)
+        save_whole(model, folder)
 
     def load(self, folder: Path, task: Task, preprocessor: Preprocessor) -> Any:  # noqa: ARG002
         """Rebuild a saved model without its checkpoint.
@@ -105,23 +104,11 @@ class CausalLM(BaseModel):
             ArtifactError: The folder is not what `save` writes.
         """
         require(_PART)
-        import torch
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-        from transformers import AutoConfig, AutoModelForCausalLM
+        from transformers import AutoModelForCausalLM
 
         from tuneloop_transformers.causal_network import CausalNetwork
 
-        try:
-            settings = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
-            config = AutoConfig.for_model(settings.pop("model_type"), **settings)
-            with torch.random.fork_rng(devices=[]):
-                model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
-            network = CausalNetwork(model)
-            network.load_state_dict(load_file(folder / _WEIGHTS))
-        except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
-            raise ArtifactError(f"{folder} holds no tuned language model: {error}") from error
-        return network.eval()
+        return load_whole(folder, AutoModelForCausalLM, lambda model: CausalNetwork(model, self.options.pack))
 
     def _checkpoint(self, root: Path) -> Checkpoint:
         return find_checkpoint(root, self.options.checkpoint, self.options.revision)

@@ -7,20 +7,24 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tuneloop.api import ABSENT, PluginError
 from tuneloop_transformers.network import layer_groups
+from tuneloop_transformers.packing import pack
+from tuneloop_transformers.tied import write_tied_once
 
 
 class CausalNetwork(nn.Module):
-    """A causal language model; see `tuneloop.api.DecoderModel`."""
+    """A causal language model; see `tuneloop.api.DecoderModel`.
 
-    def __init__(self, model: Any) -> None:
+    With `packs`, several short rows share a sequence while it is trained: their log-probabilities stay what they are.
+    """
+
+    def __init__(self, model: Any, packs: bool = False) -> None:
         super().__init__()
-        self.backbone = model
-        self._tied = _tied(model)
-        self.register_state_dict_post_hook(_drop_tied)  # type: ignore[no-untyped-call]
-        self.register_load_state_dict_pre_hook(_add_tied)  # type: ignore[no-untyped-call]
+        self.backbone, self._packs = model, packs
+        write_tied_once(self, model)
 
     @property
     def head(self) -> nn.Module:
@@ -38,9 +42,14 @@ class CausalNetwork(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, scored: Tensor) -> dict[str, Tensor]:
         """`logits [batch, length, 1]`: the log-probability of each token; `ABSENT` where none is asked for."""
-        found = self.backbone(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).logits
-        found = found[:, :-1].float()
-        right = found.gather(-1, input_ids[:, 1:].unsqueeze(-1)).squeeze(-1) - found.logsumexp(dim=-1)
+        if self._packs and self.training:
+            packed = pack(attention_mask)
+            tokens = packed.gather(input_ids)
+            found = self.backbone(input_ids=tokens, position_ids=packed.positions, use_cache=False).logits
+            right = packed.scatter(_right(found, tokens), input_ids.shape, ABSENT)[:, 1:]
+        else:
+            found = self.backbone(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).logits
+            right = _right(found, input_ids)[:, 1:]
         wanted = (scored[:, 1:] == 1) & (attention_mask[:, 1:] == 1)
         first = right.new_full((right.shape[0], 1), ABSENT)
         return {"logits": torch.cat([first, right.masked_fill(~wanted, ABSENT)], dim=1).unsqueeze(-1)}
@@ -83,6 +92,13 @@ class CausalNetwork(nn.Module):
         return continued
 
 
+def _right(logits: Tensor, tokens: Tensor) -> Tensor:
+    """`[n, length]`: the log-probability of each token after those before it; 0 for the first."""
+    found = logits[:, :-1].float()
+    right: Tensor = found.gather(-1, tokens[:, 1:].unsqueeze(-1)).squeeze(-1) - found.logsumexp(dim=-1)
+    return functional.pad(right, (1, 0))
+
+
 class CachedDecoder(nn.Module):
     """New tokens and the keys and values of those before, as plain tensors: what can be traced."""
 
@@ -106,26 +122,3 @@ class CachedDecoder(nn.Module):
         )
         kept = [tensor for layer in found.past_key_values.layers for tensor in (layer.keys, layer.values)]
         return (found.logits, *kept)
-
-
-def _tied(model: nn.Module) -> dict[str, str]:
-    """Names of tensors that are others under a second name, such as a head that is the embedding."""
-    first: dict[int, str] = {}
-    tied: dict[str, str] = {}
-    for name, parameter in model.named_parameters(remove_duplicate=False):
-        known = first.setdefault(id(parameter), name)
-        if known != name:
-            tied[f"backbone.{name}"] = f"backbone.{known}"
-    return tied
-
-
-def _drop_tied(module: Any, state: dict[str, Tensor], prefix: str, _: Any) -> None:
-    """Shared tensors are written once: safetensors refuses a second name."""
-    for name in module._tied:
-        state.pop(prefix + name, None)
-
-
-def _add_tied(module: Any, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    for name, known in module._tied.items():
-        if prefix + known in state:
-            state.setdefault(prefix + name, state[prefix + known])

@@ -22,7 +22,7 @@ class PooledClassifier(Headed):
 
     def features(self, **inputs: Tensor) -> Tensor:
         """The pooled backbone output `float32 [batch, hidden]`; padding never counts."""
-        states: Tensor = self.backbone(**inputs, return_dict=True).last_hidden_state
+        states = last_states(self.backbone, inputs)
         if self.pooling == "cls":
             return states[:, 0].float()
         mask = inputs["attention_mask"]
@@ -40,6 +40,13 @@ class PooledClassifier(Headed):
     def layer_groups(self) -> list[list[str]]:
         """Parameter names: the head, then the blocks from the top, then what lies below the first block."""
         return layer_groups(self)
+
+
+def last_states(backbone: Any, inputs: dict[str, Tensor]) -> Tensor:
+    """The last layer's states `[batch, length, hidden]`; without the cache that a model for generation would fill."""
+    quiet = {"use_cache": False} if "use_cache" in inspect.signature(backbone.forward).parameters else {}
+    states: Tensor = backbone(**inputs, **quiet, return_dict=True).last_hidden_state
+    return states
 
 
 def drop_unused(backbone: Any) -> None:

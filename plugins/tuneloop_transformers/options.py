@@ -9,8 +9,8 @@ import pydantic
 Pooling = Literal["mean", "cls", "last"]
 
 
-class TransformersOptions(pydantic.BaseModel):
-    """Options of base model `transformers`."""
+class CheckpointOptions(pydantic.BaseModel):
+    """Where a base model's weights and tokenizer come from."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -22,6 +22,11 @@ class TransformersOptions(pydantic.BaseModel):
     revision: str | None = pydantic.Field(
         None, description="Branch, tag or commit of a hub model; a commit makes runs repeatable."
     )
+
+
+class TransformersOptions(CheckpointOptions):
+    """Options of base model `transformers`."""
+
     max_length: int = pydantic.Field(128, ge=8, le=8192, description="Longer texts are cut to this many tokens.")
     pooling: Pooling = pydantic.Field(
         "mean",

@@ -22,7 +22,7 @@ class Outputs(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     outputs: tuple[str, ...]
-    pooling: Pooling | Literal["words", "spans", "frames", "image"]
+    pooling: Pooling | Literal["words", "spans", "frames", "characters", "image"]
 
 
 def save_network(model: Any, outputs: tuple[str, ...], folder: Path) -> None:

@@ -8,31 +8,31 @@ from torch import Tensor
 
 from tuneloop.api import ABSENT
 from tuneloop_transformers.headed import Headed
-from tuneloop_transformers.network import drop_unused, layer_groups
+from tuneloop_transformers.network import drop_unused, last_states, layer_groups
 
-FIRST = "first"
-"""The input of preprocessor `words` that is 1 at the first token of each word."""
+FIRST, LAST = "first", "last"
+"""The input of preprocessor `words` that is 1 at one token of each word."""
 
 
 class TokenClassifier(Headed):
     """Token ids in windows to logits a word and a pooled embedding; see `tuneloop.api.TorchModel`."""
 
     pooling = "words"
-    mark = FIRST
-    """The input that is 1 at the places that are answered."""
 
-    def __init__(self, backbone: Any, outputs: int, dropout: float) -> None:
+    def __init__(self, backbone: Any, outputs: int, dropout: float, mark: str = FIRST) -> None:
         drop_unused(backbone)
         super().__init__(backbone, backbone.config.hidden_size, outputs, dropout)
+        self.mark = mark
+        """The input that is 1 at the places that are answered."""
 
     def features(self, **inputs: Tensor) -> Tensor:
-        """Vectors `float32 [batch, places, hidden]`; those that are no word's first token are `ABSENT`."""
+        """Vectors `float32 [batch, places, hidden]`; those at no mark are `ABSENT`."""
         return self._states(inputs).masked_fill(self._absent(inputs), ABSENT)
 
     def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
-        """`logits [batch, places, outputs]`, `ABSENT` where no word begins, and `embedding [batch, hidden]`.
+        """`logits [batch, places, outputs]`, `ABSENT` where there is no mark, and `embedding [batch, hidden]`.
 
-        Each input is `[batch, windows, length]`; places are windows times length. The embedding is the mean over words.
+        Each input is `[batch, windows, length]`; places are windows times length. The embedding is the mean over marks.
         """
         states, absent = self._states(inputs), self._absent(inputs)
         logits = self.head(states).masked_fill(absent, ABSENT)
@@ -43,7 +43,7 @@ class TokenClassifier(Headed):
     def _states(self, inputs: dict[str, Tensor]) -> Tensor:
         batch, windows, length = inputs[self.mark].shape
         flat = {name: tensor.reshape(batch * windows, length) for name, tensor in inputs.items() if name != self.mark}
-        states: Tensor = self.backbone(**flat, return_dict=True).last_hidden_state
+        states = last_states(self.backbone, flat)
         return states.float().reshape(batch, windows * length, states.shape[-1])
 
     def _absent(self, inputs: dict[str, Tensor]) -> Tensor:

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pydantic
 
-from tuneloop.api import BaseModel, Preprocessor, PreprocessorChoice, Task
-from tuneloop_transformers.backbone import load_backbone, require
-from tuneloop_transformers.checkpoint import find_checkpoint
-
-_PART = "base model 'transformers-tokens'"
+from tuneloop.api import Preprocessor, PreprocessorChoice, Task
+from tuneloop_transformers.windowed import Windowed, WindowedOptions
+from tuneloop_transformers.word_options import word_options
 
 
-class TransformersTokensOptions(pydantic.BaseModel):
+class TransformersTokensOptions(WindowedOptions):
     """Options of base model `transformers-tokens`."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
-
-    checkpoint: str = pydantic.Field(
-        min_length=1,
-        description="A local folder (relative to the project folder) with config.json, safetensors weights and "
-        "tokenizer.json, or the name of a model on the Hugging Face hub.",
-    )
-    revision: str | None = pydantic.Field(
-        None, description="Branch, tag or commit of a hub model; a commit makes runs repeatable."
-    )
     max_length: int = pydantic.Field(
         128, ge=16, le=8192, description="Longer texts are read in windows of this many tokens; nothing is cut."
     )
     overlap: int = pydantic.Field(32, ge=0, description="Tokens that two windows share, so that each word has context.")
-    dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="Dropout before the classification layer.")
 
     @pydantic.model_validator(mode="after")
     def _overlap_fits(self) -> TransformersTokensOptions:
@@ -41,55 +27,26 @@ class TransformersTokensOptions(pydantic.BaseModel):
         return self
 
 
-class TransformersTokens(BaseModel):
-    """A pre-trained transformer with a linear layer on the first token of each word."""
+class TransformersTokens(Windowed):
+    """A pre-trained transformer with a linear layer on one token of each word.
+
+    It is the first token; of a model that sees nothing behind a token, such as GPT-2 or Llama, the last one.
+    """
 
     name = "transformers-tokens"
-    framework = "torch"
     tasks = frozenset({"token-classification"})
-    warm_start = True
     Options = TransformersTokensOptions
 
     options: TransformersTokensOptions
 
     def preprocessor(self, root: Path) -> PreprocessorChoice:
         """The `words` preprocessor with the checkpoint's tokenizer."""
-        require(_PART)
-        from tuneloop_transformers.tokenizer import tokenizer_options
-
-        checkpoint = find_checkpoint(root, self.options.checkpoint, self.options.revision)
-        options = tokenizer_options(checkpoint, self.options.max_length)
+        options = word_options(self.checkpoint(root), self.options.max_length)
         return PreprocessorChoice("words", {**options, "overlap": self.options.overlap})
 
-    def files(self, root: Path) -> Sequence[Path]:
-        """The files of a checkpoint in a folder; of a hub model the options name the revision."""
-        return find_checkpoint(root, self.options.checkpoint, self.options.revision).files
+    def network(self, backbone: Any, task: Task, preprocessor: Preprocessor) -> Any:
+        """A `TokenClassifier` that reads the places which the preprocessor marks."""
+        from tuneloop_transformers.token_network import FIRST, LAST, TokenClassifier
 
-    def build(self, root: Path, task: Task, preprocessor: Preprocessor) -> Any:  # noqa: ARG002
-        """The checkpoint's backbone in float32 with a fresh head; equal on every call.
-
-        Raises:
-            PluginError: The checkpoint cannot be read, or lacks weights.
-        """
-        require(_PART)
-        from tuneloop_transformers.token_network import TokenClassifier
-
-        backbone = load_backbone(find_checkpoint(root, self.options.checkpoint, self.options.revision))
-        return TokenClassifier(backbone, len(task.output_names), self.options.dropout).eval()
-
-    def save(self, model: Any, task: Task, folder: Path) -> None:
-        """Write config.json, model.safetensors and outputs.json."""
-        from tuneloop_transformers.storage import save_network
-
-        save_network(model, task.output_names, folder)
-
-    def load(self, folder: Path, task: Task, preprocessor: Preprocessor) -> Any:  # noqa: ARG002
-        """Rebuild a saved model without its checkpoint; rows of new outputs start fresh."""
-        require(_PART)
-        from tuneloop_transformers.storage import load_network
-        from tuneloop_transformers.token_network import TokenClassifier
-
-        def make(backbone: Any, outputs: int, _: Any) -> Any:
-            return TokenClassifier(backbone, outputs, self.options.dropout)
-
-        return load_network(folder, task.output_names, make).eval()
+        mark = LAST if LAST in {tensor.name for tensor in preprocessor.tensors} else FIRST
+        return TokenClassifier(backbone, len(task.output_names), self.options.dropout, mark)

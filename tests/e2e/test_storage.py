@@ -144,6 +144,7 @@ def test_where_the_artifact_may_not_be_written_nothing_is_registered_and_a_resum
     assert status != 0, output
     assert "the artifact s3://models/shared/income/artifacts/" in output
     assert "cannot be stored: " in output
+    assert "it goes on, with the project file as it was, by: tuneloop run --resume " in output
     assert keys["AWS_SECRET_ACCESS_KEY"] not in output
     assert "Traceback" not in output
     store.allow_everything()

@@ -75,6 +75,49 @@ def data(train: int = 96, validation: int = 40) -> TrainingData:
     return TrainingData(rows(train, 1), rows(validation, 2), TENSORS, "cross_entropy", metric, "accuracy", True)
 
 
+PROMPTS = (*TENSORS, Tensor("scored", "int64", ("batch", "length")))
+
+
+def writer(layers: int = 2):
+    """A random GPT-2 without dropout that scores what it reads, equal on every call."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    from tuneloop_transformers.causal_network import CausalNetwork
+
+    sizes = {"vocab_size": VOCABULARY, "n_embd": WIDTH, "n_layer": layers, "n_head": 2, "n_positions": 64}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        config = GPT2Config(**sizes, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=1, eos_token_id=2)
+        return CausalNetwork(GPT2LMHeadModel(config)).eval()
+
+
+def prompts(count: int, seed: int) -> Dataset:
+    """Texts of 3 to 30 tokens of which the last ones, from one to nearly all, are to be learned."""
+    random = np.random.default_rng(seed)
+    lengths = random.integers(3, 31, count)
+    starts = [int(random.integers(1, length)) for length in lengths]
+    pairs = list(zip(lengths.tolist(), starts, strict=True))
+    return Dataset.from_dict(
+        {
+            "input_ids": [random.integers(1, VOCABULARY, length).tolist() for length, _ in pairs],
+            "attention_mask": [[1] * length for length, _ in pairs],
+            "scored": [[0] * start + [1] * (length - start) for length, start in pairs],
+            "labels": [0] * count,
+            "length": [length for length, _ in pairs],
+        }
+    )
+
+
+def perplexity(logits, labels) -> dict[str, float]:
+    return {"perplexity": float(np.exp(-logits[logits > -1e8].mean()))}
+
+
+def written(train: int = 40, validation: int = 20) -> TrainingData:
+    return TrainingData(
+        prompts(train, 1), prompts(validation, 2), PROMPTS, "likelihood", perplexity, "perplexity", False
+    )
+
+
 def weights_hash(module) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(module.state_dict().items()):

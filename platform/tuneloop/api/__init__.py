@@ -23,7 +23,7 @@ def tuneloop_metrics():
 ```
 """
 
-from tuneloop.api.base_model import BaseModel, DecoderModel, TorchModel
+from tuneloop.api.base_model import SCORED, TARGET_IDS, BaseModel, DecoderModel, EncoderDecoderModel, TorchModel
 from tuneloop.api.carried import pack_error, unpack_error
 from tuneloop.api.detector import Change, Detector
 from tuneloop.api.errors import (
@@ -85,6 +85,8 @@ __all__ = [
     "ABSENT",
     "API_VERSION",
     "NO_PLACE",
+    "SCORED",
+    "TARGET_IDS",
     "AlertEvent",
     "Answer",
     "Arrays",
@@ -100,6 +102,7 @@ __all__ = [
     "DecoderModel",
     "Detector",
     "Encoded",
+    "EncoderDecoderModel",
     "ExportSpec",
     "Exporter",
     "FitResult",

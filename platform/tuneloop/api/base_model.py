@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from tuneloop.api.plugin import Plugin
 from tuneloop.api.preprocessor import Preprocessor, PreprocessorChoice
 from tuneloop.api.task import Task
+from tuneloop.api.types import LossName
+
+TARGET_IDS, SCORED = "target_ids", "scored"
+"""Inputs of models that write texts: the tokens of an answer, and which of them are asked for."""
 
 
 class BaseModel(Plugin):
@@ -47,6 +51,8 @@ class BaseModel(Plugin):
     """Names of the tasks it can be tuned for."""
     warm_start: ClassVar[bool] = False
     """Whether `load` accepts a task with more outputs than were saved."""
+    loss: ClassVar[LossName | None] = None
+    """By what it learns a task that has several forms (`Task.trained_by`); None: by that of the task."""
 
     @abstractmethod
     def preprocessor(self, root: Path) -> PreprocessorChoice:
@@ -112,3 +118,58 @@ class DecoderModel(TorchModel, Protocol):
 
     def greedy(self, tokens: Sequence[int], most: int, stops: Sequence[int]) -> list[int]:
         """The most probable continuation, at most so many tokens; ends with the first one of `stops`."""
+
+
+class EncoderDecoderModel(TorchModel, Protocol):
+    """The parts of a torch model that reads a source and writes a text, beside those of `TorchModel`.
+
+    Its inputs are those of a source, such as `input_ids` and `attention_mask`, and two of the answer: `target_ids`
+    `int64 [n, places]`, the tokens it begins with and those of the right answer behind them, and `scored` `int64
+    [n, places]`, 1 at those whose probability is asked for. `forward(**inputs)` gives as `logits [n, places, 1]` the
+    log-probability of each token given the source and the tokens before it, `ABSENT` where `scored` is 0. What fills
+    shorter rows has `scored` 0 and stands behind the tokens, so that it changes none of them.
+
+    The engine reads a source once and then writes token by token: see `encoder` and `decoder`. Sources may have any
+    length (token ids) or a fixed one (30 seconds of sound): the decoder must take any.
+    """
+
+    def encoder(self) -> Any:
+        """A `torch.nn.Module` that reads sources, which exporters trace.
+
+        `forward(**source)`: the inputs without `target_ids` and `scored`, as the preprocessor makes them. It gives a
+        tuple: the mask of places that hold something `int64 [n, source]`, then what the decoder's cross attention reads
+        of them, keys and values `float32 [n, heads, source, width]` of each layer of the decoder in turn.
+        """
+
+    def decoder(self) -> Any:
+        """A `torch.nn.Module` with a cache, which exporters trace.
+
+        `forward(input_ids, source_mask, past, cross)`: the new tokens `int64 [n, length]`; the encoder's mask and its
+        keys and values; and `past`, keys and values `float32 [n, heads, past, width]` of the self attention of each
+        layer in turn, whose length tells the place of the first new token. It gives the logits of the next tokens
+        `float32 [n, length, vocabulary]`, then the longer `past`.
+        """
+
+    def cache_sizes(self) -> Sequence[tuple[int, int]]:
+        """Heads and width of the keys (and values) of each layer of the decoder, in self and cross attention alike."""
+
+    def greedy(
+        self,
+        source: Mapping[str, Any],
+        start: Sequence[int],
+        most: int,
+        stops: Sequence[int],
+        *,
+        forbidden: Sequence[int] = (),
+        forbidden_first: Sequence[int] = (),
+    ) -> list[list[int]]:
+        """The most probable answer to each source, as torch computes it: what the exported graphs are held against.
+
+        Args:
+            source: One array a source input, all rows of one length.
+            start: The tokens that answers begin with; they are no part of what is given back.
+            most: Tokens of an answer, at most.
+            stops: Tokens that end one; the one that does is its last.
+            forbidden: Tokens that are never chosen.
+            forbidden_first: Tokens that are not chosen first, beside them.
+        """

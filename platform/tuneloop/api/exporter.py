@@ -59,6 +59,9 @@ class Exporter(Plugin):
     def export(self, model: Any, spec: ExportSpec, folder: Path) -> Path:
         """Write the graph into the empty folder and give its path. Equal weights give equal bytes.
 
+        Of an `EncoderDecoderModel` the graph is that of the decoder, and that of the encoder is `encoder.onnx` beside
+        it; `quantize` then writes both.
+
         Raises:
             RunError: The model cannot be exported, or a symbolic axis came out fixed.
         """

@@ -134,7 +134,7 @@ class Launcher(Plugin):
             entry: `module:function` of an installed package: called with `settings` in each process, it gives the
                 function that answers an item.
             settings: JSON values.
-            items: Values of plain types; read as they are needed.
+            items: Values of plain types; read as they are needed. Tuples in them, and in answers, may arrive as lists.
             parallel: Processes.
 
         Raises:

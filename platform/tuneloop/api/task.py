@@ -59,6 +59,14 @@ class Task(Plugin):
             DataError: The target column does not fit the task.
         """
 
+    @classmethod
+    def trained_by(cls, loss: LossName | None) -> type[Task]:  # noqa: ARG003
+        """The form of this task for models that learn it by a loss (`BaseModel.loss`); most tasks have one form.
+
+        All forms have one name, and `from_state` of the first gives an instance of the right one.
+        """
+        return cls
+
     @abstractmethod
     def state(self) -> dict[str, Any]:
         """Everything needed to rebuild this instance, as plain JSON values."""
@@ -80,6 +88,7 @@ class Task(Plugin):
         Where each word of a row has an answer: `int64 [n, words]`, with `NO_PLACE` behind a row's last word.
         For `binary_cross_entropy`: `float32 [n, len(output_names)]` of 0 and 1. For `span`: `int64 [n, 2]`, the first
         and the last place of the answer among those that are not `ABSENT`; -1 where it has none.
+        For `ctc`: `int64 [n, characters]`, positions of the characters of the text, `NO_PLACE` behind the last one.
         For `likelihood`: zeros `int64 [n]`, as the model reads the right answer among its inputs: its `logits` are the
         log-probabilities `float32 [n, places, 1]` of the right tokens, `ABSENT` at places that hold none.
         """
@@ -112,6 +121,16 @@ class Task(Plugin):
         """The answers to checked rows; a task whose answers quote the row reads it here, for others see `answers`."""
         return self.answers(outputs)
 
+    def settle(self, rows: Sequence[Row], outputs: Arrays, values: Sequence[Any]) -> Task:  # noqa: ARG002
+        """The task with what only a tuned model's outputs can tell, such as a threshold; by default itself.
+
+        Args:
+            rows: Checked rows of the validation split.
+            outputs: What the model that will be served says of them.
+            values: Their right answers.
+        """
+        return self
+
     @classmethod
     def units(cls, values: Sequence[Any]) -> list[Any]:
         """The labels in reference answers, one after the other; the answers themselves where each is one label."""
@@ -138,6 +157,10 @@ class Task(Plugin):
     def decision(self, answer: Answer) -> Any:
         """The part of an answer that a label is held against; by default the first field of `AnswerModel`."""
         return answer[next(iter(self.AnswerModel.model_fields))]
+
+    def said(self, answer: Answer) -> str:
+        """The text of an answer as metrics read it, in the form of `references`; for tasks judged as `text`."""
+        return str(self.decision(answer))
 
     @abstractmethod
     def error(self, answer: Answer, truth: Any) -> float:

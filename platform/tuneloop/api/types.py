@@ -20,7 +20,7 @@ Answer: TypeAlias = dict[str, Any]
 
 ColumnKind = Literal["text", "number", "category", "words", "audio", "image", "prompt"]
 
-LossName: TypeAlias = Literal["cross_entropy", "binary_cross_entropy", "mse", "span", "likelihood"]
+LossName: TypeAlias = Literal["cross_entropy", "binary_cross_entropy", "mse", "span", "likelihood", "ctc"]
 """What training minimises over the `logits` output; see `Task.targets` for what each reads."""
 
 Judging: TypeAlias = Literal["classification", "multi-label", "regression", "tagging", "span", "text", "generation"]

@@ -31,6 +31,8 @@ TARGET_NAMES = (
     "language",
     "outcome",
     "completion",
+    "translation",
+    "summary",
 )
 TEXT_NAMES = (
     "text",
@@ -49,9 +51,14 @@ TEXT_NAMES = (
     "utterance",
     "question",
     "title",
+    "source",
+    "document",
+    "article",
 )
 KEY_NAMES = ("id", "key", "uuid", "guid", "row_id", "index")
 FEW_CLASSES = 20
+TRANSCRIPT_NAMES = ("text", "transcript", "transcription", "sentence", "label")
+SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +110,35 @@ def guess_columns(
     chosen = task or _task(text, texts, columns, answer, key, _values(rows, answer))
     if chosen.startswith("tabular-"):
         return Guess(chosen, answer, None, key)
-    if chosen == "question-answering" and "context" in columns:
+    if chosen in ("question-answering", "question-answering-or-none") and "context" in columns:
         return Guess(chosen, answer, text or "context", key)
     others = [column for column in columns if column not in (answer, key)] or columns
     found = text or _by_name(texts or others, TEXT_NAMES) or max(others, key=lambda c: _length(_values(rows, c)))
     return Guess(chosen, answer, found, key)
+
+
+def sound_column(rows: Sequence[dict[str, Any]]) -> str | None:
+    """The column whose values all are names of sound files; None: there is none."""
+    for column in dict.fromkeys(column for row in rows for column in row):
+        values = _values(rows, column)
+        if values and all(isinstance(one, str) and one.lower().endswith(SOUND_SUFFIXES) for one in values):
+            return column
+    return None
+
+
+def guess_transcripts(rows: Sequence[dict[str, Any]], path: Path, sounds: str, *, target: str | None) -> Guess:
+    """The roles of the columns of a table that names sound files in column `sounds`.
+
+    Raises:
+        TuneloopError: The column that was given is not there, or there is none beside the files.
+    """
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    if target is not None and target not in columns:
+        raise TuneloopError(f"{path} has no column {target!r}.{nearest(target, columns)} Known: {', '.join(columns)}")
+    if len(columns) < 2:
+        raise TuneloopError(f"{path} has one column, {sounds!r}: what is said in the sounds is needed too")
+    said = target or _by_name(columns, TRANSCRIPT_NAMES, excluded=(sounds,)) or _last(columns, (sounds,))
+    return Guess("automatic-speech-recognition", said, "audio", sounds)
 
 
 def clock_warnings(rows: Sequence[dict[str, Any]], guess: Guess) -> list[str]:
@@ -138,6 +169,8 @@ def _task(
     inputs = [column for column in columns if column not in (answer, key)]
     if answer == "completion" and "prompt" in inputs:
         return "text-generation"
+    if answer in ("translation", "summary") and texts:
+        return {"translation": "translation", "summary": "summarization"}[answer]
     if "question" in inputs and "context" in inputs:
         return "question-answering"
     if values and all(isinstance(value, list) for value in values):

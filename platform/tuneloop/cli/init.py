@@ -9,9 +9,17 @@ from pathlib import Path
 import click
 
 from tuneloop.api import ConfigError, TuneloopError
-from tuneloop.cli.guess import Guess, clock_warnings, guess_columns, read_sample
+from tuneloop.cli.guess import (
+    Guess,
+    clock_warnings,
+    guess_columns,
+    guess_transcripts,
+    read_sample,
+    sound_column,
+)
 from tuneloop.cli.project import load_plugins
-from tuneloop.cli.template import TASKS, render
+from tuneloop.cli.stocks import TASKS
+from tuneloop.cli.template import render
 from tuneloop.config import PROJECT_FILE, parse_project
 
 SOURCES = {
@@ -75,6 +83,9 @@ def _look(data: Path | None, task: str | None, text: str | None, target: str | N
     if source is None:
         raise TuneloopError(f"{data}: no data source for {data.suffix or 'no suffix'!r}. Known: {', '.join(SOURCES)}")
     rows = read_sample(data, source)
+    sounds = sound_column(rows)
+    if sounds is not None and task in (None, "automatic-speech-recognition"):
+        return "audio-transcripts", guess_transcripts(rows, data, sounds, target=target)
     guess = guess_columns(rows, data, task=task, text=text, target=target)
     for warning in clock_warnings(rows, guess):
         click.echo(warning, err=True)
@@ -84,7 +95,11 @@ def _look(data: Path | None, task: str | None, text: str | None, target: str | N
 def _data_path(data: Path | None, folder: Path, source: str) -> str:
     """How the project names its data: relative where it is inside the project folder."""
     if data is None:
-        folders = {"audio-folder": "data/sounds", "image-folder": "data/pictures"}
+        folders = {
+            "audio-folder": "data/sounds",
+            "image-folder": "data/pictures",
+            "audio-transcripts": "data/rows.jsonl",
+        }
         return folders.get(source, f"data/rows.{source}")
     try:
         return data.resolve().relative_to(folder.resolve()).as_posix()

@@ -131,6 +131,8 @@ def _explain(error: Exception, given: list[str]) -> int:
     expected = isinstance(error, TuneloopError)
     said = str(error) if expected else f"{type(error).__name__}: {error}"
     click.echo(click.style("error: ", fg="red", bold=True) + said, err=True)
+    for note in getattr(error, "__notes__", ()):
+        click.echo(note, err=True)
     if not expected and not _debugging():
         line = shlex.join(["tuneloop", "--debug", *given])
         click.echo(f"This is a fault in Tuneloop or in a plugin. To see where: {line}", err=True)

@@ -103,7 +103,7 @@ def ui(project: Path | None, port: int) -> None:
     """Open MLflow's page on the project's runs and models."""
     loaded, _ = shared.load(project)
     from tuneloop.registry import Registry
-    from tuneloop.tracking import quiet_environment
+    from tuneloop.registry.tracking import quiet_environment
 
     registry = Registry(loaded)
     command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port)]

@@ -50,6 +50,9 @@ def resolve(document: Document, plugins: PluginManager) -> tuple[Resolver, Candi
     if not resolvers:
         resolvers = [Resolver(document, plugins)]
         problems += [problem for problem in resolvers[0].problems if problem.path[:1] != ("model",)]
+    if len({resolver.task for resolver in resolvers}) > 1:
+        text = "these base models learn the task in different forms, and cannot be compared: keep those of one form"
+        problems.append(Problem(document.line(("model", CANDIDATES)), ("model", CANDIDATES), text))
     if shape is None:
         return resolvers[0], None, problems
     for place, one in enumerate(shape.candidates):

@@ -20,7 +20,7 @@ Complain = Callable[[KeyPath, str], None]
 
 def read_columns(raw: Mapping[str, Any], task: type[Task], key: str | None, complain: Complain) -> Columns:
     """The roles of the columns; what is wrong goes to `complain` with its path below `data.columns`."""
-    if task.loss == "likelihood" and task.roles and not any(name in raw for name in ANSWER_KEYS):
+    if task.judged_as == "generation" and task.roles and not any(name in raw for name in ANSWER_KEYS):
         # The texts themselves are learned: they are prompt and answer in one.
         inputs = _read_roles(raw, task.roles, complain)
         return Columns(inputs=inputs, target=next(iter(inputs.values()), None), key=key)

@@ -34,7 +34,7 @@ class Resolver:
         self.problems.extend(problems)
         self.hinted = False
         self.wanting = self._requirements()
-        self.task = cast("type[Task] | None", self._find("task", self.raw.get("task"), ("task",)))
+        self.task = self._task()
         self.source = self._choose("data", "data source")
         self.base = self._choose("model", "base model")
         self.strategy = self._choose("tune", "strategy")
@@ -145,6 +145,12 @@ class Resolver:
                 chosen.append((path, (head.name, options)))
         return chosen
 
+    def _task(self) -> type[Task] | None:
+        """The task, in the form that the base model learns."""
+        found = cast("type[Task] | None", self._find("task", self.raw.get("task"), ("task",)))
+        base = cast("type[BaseModel] | None", self._peek("model", "base model"))
+        return found.trained_by(base.loss) if found is not None and base is not None else found
+
     def _columns(self) -> Columns:
         raw = self._section("data").get("columns")
         split = self._section("data").get("split")
@@ -194,6 +200,12 @@ class Resolver:
             inner = self._section(path[0]).get(path[1])
             if isinstance(inner, Mapping) and isinstance(inner.get("metric"), str):
                 used.append((path, inner["metric"]))
+        stopping = ("tune", "early_stopping", "metric")
+        if self.task is not None and self.task.loss == "likelihood" and self.task.judged_as == "text":
+            said = "texts take too long to write after each epoch: training ends by perplexity. Leave `metric` out"
+            for place, _ in [one for one in used if one[0] == stopping]:
+                self.complain(place, said)
+            used = [one for one in used if one[0] != stopping]
         for place, name in used:
             if self.metrics and name not in self.metrics and self._find("metric", name, place) is not None:
                 reported = ", ".join(dict.fromkeys(self.metrics))

@@ -10,21 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pydantic
-
-from tuneloop.api import RunError
+from tuneloop.loop.baseline import Baseline, baseline_of
 from tuneloop.loop.deciding.approvals import approval_of, ask, withdraw
 from tuneloop.loop.deciding.decisions import Decisions
 from tuneloop.loop.deciding.evidence import EvidenceReader
+from tuneloop.loop.observing import WHO, Observing, last_move
 from tuneloop.loop.records import RunOutcome
 from tuneloop.loop.rollout import Rollout, as_view
 from tuneloop.loop.stages import Stages
+from tuneloop.loop.step_words import SAID, stage_of
 from tuneloop.loop.training import Stopped, Training
 from tuneloop.loop.trials.counting import Count
-from tuneloop.loop.trials.plans import CanaryPlan, Plan, ShadowPlan, WatchPlan
-from tuneloop.loop.trials.trial import TrialResult, Trials
 from tuneloop.pipeline import promote, publish, rollback
-from tuneloop.pipeline.promoting.challenge import Trial, challenge, stop_challenge
+from tuneloop.pipeline.promoting.challenge import stop_challenge
 from tuneloop.pipeline.promoting.promotion import current_channel
 from tuneloop.pipeline.runs.records import FEEDBACK, is_recorded, run_folder
 from tuneloop.registry import CHAMPION, Registry
@@ -35,17 +33,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WHO = "loop"
-"""Who promotes and rolls back, in the registry's history."""
 _APPROVAL_POLL = 0.5
-
-
-class Baseline(pydantic.BaseModel):
-    """The champion when the run began, and what the servers counted of it since."""
-
-    model_config = pydantic.ConfigDict(frozen=True)
-    champion: str | None = None
-    count: Count = Count()
 
 
 @dataclass(frozen=True)
@@ -100,7 +88,7 @@ class Retraining:
             except Exception as error:
                 self._end(run, stage, str(error) or type(error).__name__)
                 raise
-            self._end(run, stage, _SAID[name](result))
+            self._end(run, stage, SAID[name](result))
             return result
 
     def settle(self, timeout: float = 20.0) -> None:
@@ -159,21 +147,11 @@ class Retraining:
 
     def shadow(self, run: str, version: str) -> dict[str, Any]:
         """Let the version answer unseen; gives a `TrialResult`."""
-        wanted = self.project.rollout.shadow
-        if wanted is None:
-            return _skipped("rollout.shadow is gone from the project").model_dump()
-        plan = ShadowPlan(
-            **self._common(run, "shadow", version, wanted.seconds, wanted.rows), agreement=wanted.agreement
-        )
-        return self._try(run, plan, Trial("shadow"))
+        return self._observing.shadow(run, version)
 
     def canary(self, run: str, version: str, share: float) -> dict[str, Any]:
         """Let the version answer a share of the requests; gives a `TrialResult`."""
-        wanted = self.project.rollout.canary
-        if wanted is None:
-            return _skipped("rollout.canary is gone from the project").model_dump()
-        plan = CanaryPlan(**self._common(run, canary_stage(share), version, wanted.seconds, wanted.rows))
-        return self._try(run, plan, Trial("canary", share, wanted.by))
+        return self._observing.canary(run, version, share)
 
     def stop(self, version: str, why: str) -> None:
         """Try the version no more; another challenger by now is left alone."""
@@ -189,12 +167,12 @@ class Retraining:
     def promote(self, run: str, version: str) -> str:
         """Make the version the champion and put it into the channel; gives why not, empty where it is done."""
         registry = Registry(self.project)
-        champion, base = registry.find(CHAMPION), self._baseline(run)
+        champion, base = registry.find(CHAMPION), baseline_of(self.stages, run)
         if champion is not None and champion.number == version:
             publish(self.project, registry)
             return ""
         if champion is not None and base.champion not in (None, champion.number):
-            return f"version {champion.number} became champion while the run was at work ({self._last_move()})"
+            return f"version {champion.number} became champion while the run was at work ({last_move(self.project)})"
         counters = {} if champion is None else self.rollout.counters((champion.number, version))
         known = Baseline(champion=base.champion, count=base.count.add(counters))
         self.stages.note(run, "promote", "", {}, known.model_dump_json())
@@ -210,14 +188,7 @@ class Retraining:
 
     def watch(self, run: str, version: str) -> dict[str, Any]:
         """Compare the new champion with the one before; gives a `TrialResult`."""
-        text = self.stages.state(run, "promote")
-        base = Baseline.model_validate_json(text) if text else self._baseline(run)
-        seconds = self.project.rollout.watch
-        if seconds is None or base.champion is None or base.champion == version:
-            return _skipped("there is no champion before to compare with").model_dump()
-        count = base.count
-        plan = WatchPlan(**self._common(run, "watch", version, seconds, 0), before=count.total, standing=count.standing)
-        return self._run(run, plan, lambda: self._moved(version, None), Count(last=count.last)).model_dump()
+        return self._observing.watch(run, version)
 
     def undo(self, _: str, version: str, why: str) -> str:
         """Put the champion before this version back; gives a sentence. Another champion by now is left alone."""
@@ -239,90 +210,11 @@ class Retraining:
                 self.ended(outcome, record.ended - record.started, cause)
             logger.info("run %s: %s: %s", run, outcome, reason)
 
-    def _common(self, run: str, stage: str, version: str, seconds: float, rows: int) -> dict[str, Any]:
-        wanted = self.project.rollout
-        return {
-            "stage": stage,
-            "version": version,
-            "champion": self._baseline(run).champion or "",
-            "seconds": seconds,
-            "limits": wanted.limits,
-            "rows": rows,
-            "timeout": wanted.timeout,
-        }
-
-    def _try(self, run: str, plan: Plan, trial: Trial) -> dict[str, Any]:
-        """Bring a challenger to the servers and observe it; it is tried on when this returns."""
-        if not plan.champion:
-            return _skipped("there is no champion to compare with").model_dump()
-        # Where the counters stood before a server took it, or would not.
-        first = Count().add(self.rollout.counters(plan.versions))
-        moved = self._moved(plan.champion, None)
-        if moved:
-            raise RunError(moved)
-        tried = current_channel(self.project)
-        entry = None if tried is None else tried.challenger
-        wanted = (plan.version, trial.mode, trial.share, trial.by)
-        if entry is None or (entry.version, entry.mode, entry.share, entry.by) != wanted:
-            why = f"{plan.stage} of run {run}"
-            challenge(self.project, plan.version, trial, who=WHO, why=why, once=True)
-        return self._run(run, plan, lambda: self._moved(plan.champion, (plan.version, trial)), first).model_dump()
-
-    def _run(self, run: str, plan: Plan, moved: Callable[[], str], first: Count) -> TrialResult:
-        trials = Trials(self.stages, self.rollout, self.project.rollout.on_timeout, self.stopping, self.clock)
-        return trials.run(run, plan, moved, first)
-
-    def _moved(self, champion: str, tried: tuple[str, Trial] | None) -> str:
-        """Whether somebody else changed what is served or tried; empty where nobody did."""
-        channel = current_channel(self.project)
-        if channel is None:
-            return ""
-        if channel.champion.version != champion:
-            return f"version {channel.champion.version} is champion by now ({self._last_move()})"
-        entry = channel.challenger
-        if tried is not None and (entry is None or (entry.version, entry.share) != (tried[0], tried[1].share)):
-            return f"version {tried[0]} is not tried any more ({self._last_move()})"
-        return ""
-
-    def _last_move(self) -> str:
-        moves = Registry(self.project).history()
-        return f"{moves[-1].kind} {moves[-1].version} by {moves[-1].who}: {moves[-1].why}" if moves else "no move known"
-
-    def _baseline(self, run: str) -> Baseline:
-        text = self.stages.state(run, "freeze")
-        return Baseline.model_validate_json(text) if text else Baseline()
+    @property
+    def _observing(self) -> Observing:
+        return Observing(self.project, self.stages, self.rollout, self.stopping, self.clock)
 
     def _end(self, run: str, stage: str, sentence: str | None) -> None:
         ended = self.stages.end(run, stage, sentence)
         if ended is not None and ended.ended is not None:
             self.stage_ended(stage.split()[0], ended.ended - ended.started)
-
-
-def canary_stage(share: float) -> str:
-    """The name of a step of the canary: `canary 5%`."""
-    return f"canary {share * 100:g}%"
-
-
-_SAID: dict[str, Callable[[Any], str | None]] = {
-    "freeze": lambda rows: f"{rows} labelled rows",
-    "train": lambda status: f"{status['state']}: version {status['version']}" if status["version"] else status["state"],
-    "approval": lambda found: str(found["sentence"]),
-    "shadow": lambda result: str(result["sentence"]),
-    "canary": lambda result: str(result["sentence"]),
-    "promote": lambda refusal: str(refusal) or "promoted",
-    "prove": lambda found: str(found[1]),
-    "watch": lambda result: str(result["sentence"]),
-    "undo": str,
-}
-"""The steps that are stages of their own, and what each says of its result."""
-
-
-def stage_of(name: str, arguments: tuple[Any, ...]) -> str | None:
-    """The stage that a step is; None where it is none."""
-    if name not in _SAID:
-        return None
-    return canary_stage(arguments[2]) if name == "canary" else name
-
-
-def _skipped(why: str) -> TrialResult:
-    return TrialResult(reason="", sentence=f"not compared: {why}")

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.api import Column, Signal, SignalBatch, Tensor
+from tuneloop.api import SCORED, Column, Signal, SignalBatch, Tensor
 
 
-def generates(columns: Sequence[Column]) -> bool:
-    """Whether a model with these columns goes on with a text."""
-    return any(column.kind == "prompt" for column in columns)
+def generates(tensors: Sequence[Tensor]) -> bool:
+    """Whether a model with these inputs writes a text."""
+    return any(tensor.name == SCORED for tensor in tensors)
 
 
 class _OfTexts(Signal):
@@ -26,7 +26,7 @@ class _OfTexts(Signal):
         cls, columns: Sequence[Column], tensors: Sequence[Tensor], output_names: Sequence[str], embedding_size: int
     ) -> Sequence[Signal]:
         """One signal for a model that generates."""
-        return [cls()] if generates(columns) else []
+        return [cls()] if generates(tensors) else []
 
 
 class AnswerTokens(_OfTexts):

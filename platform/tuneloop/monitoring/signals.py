@@ -16,6 +16,7 @@ from tuneloop.monitoring.generation_signals import AnswerTokens, FinishReason, T
 from tuneloop.monitoring.image_signals import ImageBrightness, ImageContrast, ImageRatio, ImageSize
 from tuneloop.monitoring.sound_signals import SoundLevel, SoundRate, SoundSeconds
 from tuneloop.monitoring.span_signals import AnswerLength, AnswerPlace, SpanEntropy, binary_entropy, finds_spans
+from tuneloop.monitoring.speech_signals import SpeechRate, TranscriptLength, spells
 from tuneloop.monitoring.unknown_signals import UnknownRate
 from tuneloop.monitoring.word_signals import EntityCount, TokensPerWord, WordCount, tags_words
 
@@ -111,7 +112,7 @@ class AnswerClass(_OfClasses):
         cls, columns: Sequence[Column], tensors: Sequence[Tensor], output_names: Sequence[str], embedding_size: int
     ) -> Sequence[Signal]:
         """One signal for classification of whole rows."""
-        if tags_words(columns) or generates(columns) or finds_spans(output_names):
+        if tags_words(columns) or generates(tensors) or finds_spans(output_names) or spells(output_names):
             return []
         return super().create(columns, tensors, output_names, embedding_size)
 
@@ -157,7 +158,7 @@ class Entropy(_OfClasses):
         cls, columns: Sequence[Column], tensors: Sequence[Tensor], output_names: Sequence[str], embedding_size: int
     ) -> Sequence[Signal]:
         """One signal for classification; others have `token-entropy` or `span-entropy`."""
-        if generates(columns) or finds_spans(output_names):
+        if generates(tensors) or finds_spans(output_names):
             return []
         return super().create(columns, tensors, output_names, embedding_size)
 
@@ -302,7 +303,7 @@ def tuneloop_signals() -> Sequence[type[Signal]]:
     """The built-in signals."""
     of_columns: list[type[Signal]] = [ColumnNumber, ColumnCategory, Length, UnknownRate]
     of_answers: list[type[Signal]] = [AnswerClass, AnswerValue, Confidence, Entropy, Embedding]
-    of_sounds: list[type[Signal]] = [SoundSeconds, SoundLevel, SoundRate]
+    of_sounds: list[type[Signal]] = [SoundSeconds, SoundLevel, SoundRate, TranscriptLength, SpeechRate]
     of_spans: list[type[Signal]] = [SpanEntropy, AnswerLength, AnswerPlace]
     of_images: list[type[Signal]] = [ImageBrightness, ImageContrast, ImageSize, ImageRatio]
     of_texts: list[type[Signal]] = [AnswerTokens, TokenEntropy, FinishReason]

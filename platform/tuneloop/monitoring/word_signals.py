@@ -45,16 +45,21 @@ class TokensPerWord(Signal):
     def create(
         cls, columns: Sequence[Column], tensors: Sequence[Tensor], output_names: Sequence[str], embedding_size: int
     ) -> Sequence[Signal]:
-        """One signal where an input marks the first token of each word."""
-        return [cls()] if tags_words(columns) and any(tensor.name == "first" for tensor in tensors) else []
+        """One signal where an input marks one token of each word: its first, or its last."""
+        marks = [tensor.name for tensor in tensors if tensor.name in ("first", "last")]
+        return [cls(marks[0])] if tags_words(columns) and marks else []
+
+    def __init__(self, mark: str) -> None:
+        super().__init__()
+        self.mark = mark
 
     def read(self, batch: SignalBatch) -> NDArray[Any]:
         """`float64 [n]`, at least 1; special tokens count."""
         found = np.full(len(batch.rows), np.nan)
         for group in batch.encoded:
-            first = group.inputs["first"]
-            tokens = first.shape[1] * first.shape[2]
-            found[list(group.rows)] = tokens / np.maximum(first.sum(axis=(1, 2)), 1)
+            marks = group.inputs[self.mark]
+            tokens = marks.shape[1] * marks.shape[2]
+            found[list(group.rows)] = tokens / np.maximum(marks.sum(axis=(1, 2)), 1)
         return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,23 +15,27 @@ from tuneloop.api import (
     Arrays,
     Column,
     Columns,
-    DataError,
     Encoded,
-    MissingExtraError,
     Passage,
     Preprocessor,
     RequestError,
     Row,
     Tensor,
 )
-from tuneloop.preprocessing.rows import check_columns, check_value
-from tuneloop.preprocessing.windows import window_starts
+from tuneloop.preprocessing.rows import check_columns, check_text
+from tuneloop.preprocessing.tokenizing import (
+    input_tensors,
+    load_tokenizer,
+    open_tokenizer,
+    save_tokenizer,
+    specials,
+)
+from tuneloop.preprocessing.windows import group_windows, window_starts
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 _SETTINGS = "passages.json"
-_TOKENIZER = "tokenizer.json"
 CONTEXT = "context"
 """The input that is 1 at a token of the context, in the window that reads it, and 0 elsewhere."""
 
@@ -77,28 +80,14 @@ class PassagesPreprocessor(Preprocessor):
 
     def __init__(self, settings: PassagesSettings) -> None:
         super().__init__()
-        try:
-            from tokenizers import Tokenizer
-        except ImportError as error:
-            raise MissingExtraError("preprocessor 'passages'", "tokenizers", "serve") from error
         self.settings = settings
         self.columns = (Column(settings.question, "text"), Column(settings.context, "text"))
         axes = ("batch", "windows", "length")
         self.tensors = (
-            *(
-                Tensor(n, "int64", axes, settings.pad_id, settings.unknown_id)
-                if n == "input_ids"
-                else Tensor(n, "int64", axes)
-                for n in settings.tensors
-            ),
+            *input_tensors(settings.tensors, axes, settings.pad_id, settings.unknown_id),
             Tensor(CONTEXT, "int64", axes),
         )
-        try:
-            self._tokenizer = Tokenizer.from_str(settings.tokenizer)
-        except Exception as error:
-            raise DataError(f"the tokenizer of column {settings.context!r} cannot be read: {error}") from error
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+        self._tokenizer = open_tokenizer(settings.tokenizer, self.name, settings.context)
         self._frame = _frame(self._tokenizer)
         self._longest_question = settings.max_length // 2 - len(self._frame)
         self.longest = settings.max_length
@@ -116,13 +105,7 @@ class PassagesPreprocessor(Preprocessor):
             check_columns(row, self.columns, position)
             found: dict[str, Any] = {}
             for column, most in zip(self.columns, limits, strict=True):
-                text = check_value(row[column.name], column, position)
-                if text is None or not text.strip():
-                    raise RequestError("must be a text that is not blank", field=column.name, row=position)
-                if len(text) > most:
-                    raise RequestError(
-                        f"has {len(text)} characters; at most {most} are read", field=column.name, row=position
-                    )
+                text = check_text(row[column.name], column, position, most)
                 found[column.name] = text if isinstance(text, Passage) else self._passage(text)
                 if not found[column.name].ids:
                     raise RequestError("holds nothing that the model reads", field=column.name, row=position)
@@ -147,20 +130,13 @@ class PassagesPreprocessor(Preprocessor):
 
     def encode(self, rows: Sequence[Row]) -> list[Encoded]:
         """Inputs `int64 [rows, windows, length]`, one group a number of windows and a length."""
-        groups: dict[tuple[int, int], list[tuple[int, Arrays]]] = defaultdict(list)
-        for position, row in enumerate(rows):
-            question = self._tokenizer.encode(row[self.settings.question], add_special_tokens=False).ids
-            inputs = self._inputs(question, row[self.settings.context].ids)
-            shape = inputs[CONTEXT].shape
-            groups[shape[0], shape[1]].append((position, inputs))
-        return [
-            Encoded(
-                tuple(position for position, _ in members),
-                {tensor.name: np.stack([inputs[tensor.name] for _, inputs in members]) for tensor in self.tensors},
-                length,
-            )
-            for (_, length), members in sorted(groups.items())
+        column = self.settings.question
+        questions = [self._tokenizer.encode(row[column], add_special_tokens=False).ids for row in rows]
+        found = [
+            self._inputs(question, row[self.settings.context].ids)
+            for question, row in zip(questions, rows, strict=True)
         ]
+        return group_windows(found, self.tensors)
 
     def _inputs(self, question: Sequence[int], context: Sequence[int]) -> Arrays:
         frame = self._frame
@@ -184,16 +160,12 @@ class PassagesPreprocessor(Preprocessor):
 
     def save(self, folder: Path) -> None:
         """Write the tokenizer and the settings."""
-        (folder / _TOKENIZER).write_text(self.settings.tokenizer, encoding="utf-8")
-        (folder / _SETTINGS).write_text(
-            self.settings.model_dump_json(indent=1, exclude={"tokenizer"}) + "\n", encoding="utf-8"
-        )
+        save_tokenizer(self.settings, _SETTINGS, folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The inverse of `save`."""
-        settings = pydantic.TypeAdapter(dict[str, Any]).validate_json((folder / _SETTINGS).read_bytes())
-        return cls(PassagesSettings(**settings, tokenizer=(folder / _TOKENIZER).read_text(encoding="utf-8")))
+        return cls(PassagesSettings(**load_tokenizer(_SETTINGS, folder)))
 
 
 def _owned(count: int, starts: Sequence[int], size: int) -> NDArray[np.int64]:
@@ -219,9 +191,5 @@ def _frame(tokenizer: Any) -> _Frame:
         behind = [i for i, part in enumerate(parts) if part is None and i > second]
         before, between, after = (tuple(pair.ids[i] for i in places) for places in (ahead, middle, behind))
         return _Frame(before, between, after, (pair.type_ids[first], pair.type_ids[second]))
-    single = tokenizer.encode("a")
-    marks = single.special_tokens_mask
-    begin = next((i for i, mark in enumerate(marks) if not mark), len(marks))
-    end = len(marks) - next((i for i, mark in enumerate(reversed(marks)) if not mark), 0)
-    after = tuple(single.ids[end:])
-    return _Frame(tuple(single.ids[:begin]), after, after, (0, 0))
+    ahead_ids, behind_ids = specials(tokenizer.encode("a"))
+    return _Frame(tuple(ahead_ids), tuple(behind_ids), tuple(behind_ids), (0, 0))

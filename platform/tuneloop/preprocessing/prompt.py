@@ -15,25 +15,22 @@ import numpy as np
 import pydantic
 
 from tuneloop.api import (
+    SCORED,
     Column,
     Columns,
     DataError,
     Encoded,
     MissingExtraError,
-    Preprocessor,
     RequestError,
     Row,
     Tensor,
 )
 from tuneloop.preprocessing.rows import check_columns, check_value
+from tuneloop.preprocessing.writing import COMPLETION, WritingPreprocessor
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-SCORED = "scored"
-"""The input that is 1 at the tokens whose probability is asked for, and 0 at those of a prompt."""
-COMPLETION = "completion"
-"""The role of the column with the right answers; the configuration gives it, never a project."""
 _SETTINGS = "prompt.json"
 _TOKENIZER = "tokenizer.json"
 
@@ -56,7 +53,7 @@ class PromptSettings(pydantic.BaseModel):
     answers: str | None = pydantic.Field(None, description="The column of the right answers; None: prompts hold them.")
 
 
-class PromptPreprocessor(Preprocessor):
+class PromptPreprocessor(WritingPreprocessor):
     """Tokenizes prompts, and right answers behind them; rows of one token count are encoded together."""
 
     name = "prompt"
@@ -70,7 +67,7 @@ class PromptPreprocessor(Preprocessor):
             from tokenizers import Tokenizer
         except ImportError as error:
             raise MissingExtraError("preprocessor 'prompt'", "tokenizers", "serve") from error
-        self.settings = settings
+        self.settings: PromptSettings = settings
         self.columns = (Column(settings.column, "prompt"),)
         self._with_answer = (*self.columns, *([Column(settings.answers, "text")] if settings.answers else ()))
         axes = ("batch", "length")

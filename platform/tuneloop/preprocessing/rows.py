@@ -54,6 +54,20 @@ def check_value(value: Any, column: Column, position: int) -> Any:
     return value
 
 
+def check_text(value: Any, column: Column, position: int, most: int) -> str:
+    """A text that is not blank, of so many characters at most.
+
+    Raises:
+        RequestError: The value is no such text.
+    """
+    text: str | None = check_value(value, column, position)
+    if text is None or not text.strip():
+        raise RequestError("must be a text that is not blank", field=column.name, row=position)
+    if len(text) > most:
+        raise RequestError(f"has {len(text)} characters; at most {most} are read", field=column.name, row=position)
+    return text
+
+
 def category_text(value: Any) -> str:
     """One spelling for one category, whether it came as a number or a text: 1, 1.0 and "1" are the same."""
     if isinstance(value, bool):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tuneloop.api import Column, Columns, DataError, Encoded, Preprocessor, Row, Tensor
 from tuneloop.preprocessing.components import Components
+from tuneloop.preprocessing.knots import fit_knots, place
 from tuneloop.preprocessing.rows import category_text, check_columns, check_value
 
 if TYPE_CHECKING:
@@ -29,22 +30,26 @@ class TabularChoices(pydantic.BaseModel):
     """What a base model says about the numbers it reads.
 
     Attributes:
-        scale: By mean and standard deviation, by median and interquartile range, to 0 and 1, or not at all.
+        scale: By mean and standard deviation, by median and interquartile range, to 0 and 1, by the place among
+            quantiles, or not at all.
         impute: What a missing number becomes.
         components: How many principal components the numbers become, or the share of their variance these hold.
+        pieces: Into how many pieces quantiles divide a column, at most.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    scale: Literal["standard", "robust", "minmax", "none"] = "standard"
+    scale: Literal["standard", "robust", "minmax", "quantile", "none"] = "standard"
     impute: Literal["mean", "median", "zero"] = "mean"
     components: Annotated[int, pydantic.Field(ge=1)] | Annotated[float, pydantic.Field(gt=0, lt=1)] | None = None
+    pieces: int = pydantic.Field(64, ge=1)
 
 
 class NumberColumn(pydantic.BaseModel):
     """A numeric column: `(value - mean) / scale`; a missing value becomes `fill`, and a second input says that it was.
 
-    `mean` is what is subtracted, whatever the scaling; `fill` is a scaled value.
+    `mean` is what is subtracted, whatever the scaling; `fill` is a scaled value. Where there are `knots` the value
+    becomes its place among them instead, from 0 to 1.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
@@ -54,6 +59,7 @@ class NumberColumn(pydantic.BaseModel):
     scale: float
     fill: float = 0.0
     missing: bool = pydantic.Field(description="Whether values were missing in training: then the second input exists.")
+    knots: tuple[float, ...] = ()
 
 
 class CategoryColumn(pydantic.BaseModel):
@@ -92,6 +98,8 @@ class TabularPreprocessor(Preprocessor):
         kinds |= {c.name: Column(c.name, "category", c.values) for c in settings.categories}
         self.columns = tuple(kinds[name] for name in settings.order)
         self.cardinalities = tuple(len(c.values) + FIRST for c in settings.categories)
+        self.pieces = tuple(max(len(c.knots) - 1, 1) for c in settings.numbers if c.knots)
+        """Into how many pieces the knots divide each number; empty where numbers are scaled otherwise."""
         self._flagged = [c.name for c in settings.numbers if c.missing]
         self._positions = [{value: i + FIRST for i, value in enumerate(c.values)} for c in settings.categories]
         kept = len(settings.numbers) if settings.components is None else len(settings.components.directions)
@@ -191,6 +199,8 @@ def _scaled(value: float | None, column: NumberColumn) -> float:
     """`fill` where missing. Values far outside the training range would overflow float32 inside the network."""
     if value is None or value != value:
         return column.fill
+    if column.knots:
+        return place(value, column.knots)
     return min(max((value - column.mean) / column.scale, -_LARGEST), _LARGEST)
 
 
@@ -205,8 +215,13 @@ def _fit_number(name: str, values: Sequence[float], choices: TabularChoices, *, 
     array = np.array(values, dtype=np.float64)
     if not np.isfinite(array).all():
         raise DataError(f"column {name!r} holds a number that is not finite")
-    center, scale = _center_and_scale(array, choices)
     fill = {"mean": array.mean(), "median": np.median(array), "zero": 0.0}[choices.impute]
+    if choices.scale == "quantile":
+        knots = fit_knots(array, choices.pieces)
+        return NumberColumn(
+            name=name, mean=0.0, scale=1.0, fill=place(float(fill), knots), missing=missing, knots=knots
+        )
+    center, scale = _center_and_scale(array, choices)
     return NumberColumn(name=name, mean=center, scale=scale, fill=(float(fill) - center) / scale, missing=missing)
 
 

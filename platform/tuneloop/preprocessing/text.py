@@ -13,21 +13,17 @@ import pydantic
 from tuneloop.api import (
     Column,
     Columns,
-    DataError,
     Encoded,
-    MissingExtraError,
     Preprocessor,
-    RequestError,
     Row,
-    Tensor,
 )
-from tuneloop.preprocessing.rows import check_columns, check_value
+from tuneloop.preprocessing.rows import check_columns, check_text
+from tuneloop.preprocessing.tokenizing import input_tensors, load_tokenizer, open_tokenizer, save_tokenizer
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 _SETTINGS = "text.json"
-_TOKENIZER = "tokenizer.json"
 
 
 class TextSettings(pydantic.BaseModel):
@@ -51,23 +47,10 @@ class TextPreprocessor(Preprocessor):
 
     def __init__(self, settings: TextSettings) -> None:
         super().__init__()
-        try:
-            from tokenizers import Tokenizer
-        except ImportError as error:
-            raise MissingExtraError("preprocessor 'text'", "tokenizers", "serve") from error
         self.settings = settings
         self.columns = (Column(settings.column, "text"),)
-        self.tensors = tuple(
-            Tensor(name, "int64", ("batch", "length"), settings.pad_id, settings.unknown_id)
-            if name == "input_ids"
-            else Tensor(name, "int64", ("batch", "length"))
-            for name in settings.tensors
-        )
-        try:
-            self._tokenizer = Tokenizer.from_str(settings.tokenizer)
-        except Exception as error:
-            raise DataError(f"the tokenizer of column {settings.column!r} cannot be read: {error}") from error
-        self._tokenizer.no_padding()
+        self.tensors = input_tensors(settings.tensors, ("batch", "length"), settings.pad_id, settings.unknown_id)
+        self._tokenizer = open_tokenizer(settings.tokenizer, self.name, settings.column)
         self._tokenizer.enable_truncation(settings.max_length)
         self.longest = settings.max_length
 
@@ -82,15 +65,7 @@ class TextPreprocessor(Preprocessor):
         checked: list[Row] = []
         for position, row in enumerate(rows):
             check_columns(row, self.columns, position)
-            text = check_value(row[column.name], column, position)
-            if text is None or not text.strip():
-                raise RequestError("must be a text that is not blank", field=column.name, row=position)
-            if len(text) > self.max_characters:
-                raise RequestError(
-                    f"has {len(text)} characters; at most {self.max_characters} are read",
-                    field=column.name,
-                    row=position,
-                )
+            text = check_text(row[column.name], column, position, self.max_characters)
             checked.append({column.name: text})
         return checked
 
@@ -114,13 +89,9 @@ class TextPreprocessor(Preprocessor):
 
     def save(self, folder: Path) -> None:
         """Write the tokenizer and the settings."""
-        (folder / _TOKENIZER).write_text(self.settings.tokenizer, encoding="utf-8")
-        (folder / _SETTINGS).write_text(
-            self.settings.model_dump_json(indent=1, exclude={"tokenizer"}) + "\n", encoding="utf-8"
-        )
+        save_tokenizer(self.settings, _SETTINGS, folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The inverse of `save`."""
-        settings = pydantic.TypeAdapter(dict[str, Any]).validate_json((folder / _SETTINGS).read_bytes())
-        return cls(TextSettings(**settings, tokenizer=(folder / _TOKENIZER).read_text(encoding="utf-8")))
+        return cls(TextSettings(**load_tokenizer(_SETTINGS, folder)))

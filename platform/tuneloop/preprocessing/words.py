@@ -1,11 +1,10 @@
-"""`words`: one column of words to token ids in windows, with a mark at the first token of each word."""
+"""`words`: one column of words to token ids in windows, with a mark at one token of each word."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import pydantic
@@ -14,9 +13,7 @@ from tuneloop.api import (
     Arrays,
     Column,
     Columns,
-    DataError,
     Encoded,
-    MissingExtraError,
     Preprocessor,
     RequestError,
     Row,
@@ -24,15 +21,22 @@ from tuneloop.api import (
     Words,
 )
 from tuneloop.preprocessing.rows import check_columns, check_value
-from tuneloop.preprocessing.windows import owners, window_starts
+from tuneloop.preprocessing.tokenizing import (
+    input_tensors,
+    load_tokenizer,
+    open_tokenizer,
+    save_tokenizer,
+    specials,
+)
+from tuneloop.preprocessing.windows import earliest, group_windows, owners, window_starts
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 _SETTINGS = "words.json"
-_TOKENIZER = "tokenizer.json"
-FIRST = "first"
-"""The input that is 1 at the first token of a word, in the window that reads the word, and 0 elsewhere."""
+Mark = Literal["first", "last"]
+"""The token of a word at which it is answered, and the name of the input that is 1 there, in the window that reads the
+word, and 0 elsewhere."""
 
 
 class WordsSettings(pydantic.BaseModel):
@@ -47,6 +51,10 @@ class WordsSettings(pydantic.BaseModel):
     pad_id: int = pydantic.Field(0, description="The token that fills shorter rows in training.")
     unknown_id: int | None = pydantic.Field(None, description="The token of unknown words.")
     column: str = pydantic.Field("tokens", description="The request column that holds the words.")
+    mark: Mark = pydantic.Field(
+        "first", description="The token of a word that is marked; `last` for a model that sees nothing behind a token."
+    )
+    space: bool = pydantic.Field(False, description="Whether each word is read with a space before it.")
 
 
 class WordsPreprocessor(Preprocessor):
@@ -61,32 +69,18 @@ class WordsPreprocessor(Preprocessor):
 
     def __init__(self, settings: WordsSettings) -> None:
         super().__init__()
-        try:
-            from tokenizers import Tokenizer
-        except ImportError as error:
-            raise MissingExtraError("preprocessor 'words'", "tokenizers", "serve") from error
         self.settings = settings
         self.columns = (Column(settings.column, "words"),)
         axes = ("batch", "windows", "length")
         self.tensors = (
-            *(
-                Tensor(n, "int64", axes, settings.pad_id, settings.unknown_id)
-                if n == "input_ids"
-                else Tensor(n, "int64", axes)
-                for n in settings.tensors
-            ),
-            Tensor(FIRST, "int64", axes),
+            *input_tensors(settings.tensors, axes, settings.pad_id, settings.unknown_id),
+            Tensor(settings.mark, "int64", axes),
         )
-        try:
-            self._tokenizer = Tokenizer.from_str(settings.tokenizer)
-        except Exception as error:
-            raise DataError(f"the tokenizer of column {settings.column!r} cannot be read: {error}") from error
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+        self._tokenizer = open_tokenizer(settings.tokenizer, self.name, settings.column)
         if hasattr(self._tokenizer.pre_tokenizer, "add_prefix_space"):
             # Byte-level tokenizers know a word by the space before it.
             self._tokenizer.pre_tokenizer.add_prefix_space = True
-        self._before, self._after = _specials(self._tokenizer)
+        self._before, self._after = specials(self._tokenizer.encode(["a"], is_pretokenized=True))
         self._size = settings.max_length - len(self._before) - len(self._after)
         self._overlap = min(settings.overlap, self._size - 1)
         self._unknown = settings.pad_id if settings.unknown_id is None else settings.unknown_id
@@ -133,65 +127,52 @@ class WordsPreprocessor(Preprocessor):
         """Inputs `int64 [rows, windows, length]`, one group a number of windows and a length."""
         column = self.settings.column
         encodings = self._tokenizer.encode_batch(
-            [list(row[column]) for row in rows], is_pretokenized=True, add_special_tokens=False
+            [self._spaced(row[column]) for row in rows], is_pretokenized=True, add_special_tokens=False
         )
-        groups: dict[tuple[int, int], list[tuple[int, Arrays]]] = defaultdict(list)
-        for position, (row, encoding) in enumerate(zip(rows, encodings, strict=True)):
-            inputs = self._inputs(*self._tokens(len(row[column]), encoding))
-            shape = inputs[FIRST].shape
-            groups[shape[0], shape[1]].append((position, inputs))
-        return [
-            Encoded(
-                tuple(position for position, _ in members),
-                {tensor.name: np.stack([inputs[tensor.name] for _, inputs in members]) for tensor in self.tensors},
-                length,
-            )
-            for (_, length), members in sorted(groups.items())
+        found = [
+            self._inputs(*self._tokens(len(row[column]), encoding))
+            for row, encoding in zip(rows, encodings, strict=True)
         ]
+        return group_windows(found, self.tensors)
+
+    def _spaced(self, words: Words) -> list[str]:
+        if not self.settings.space:
+            return list(words)
+        return [word if word[0].isspace() else f" {word}" for word in words]
 
     def _tokens(self, count: int, encoding: Any) -> tuple[list[int], list[int]]:
-        """Token ids, and the place of each word's first one; a word without any token gets the unknown one."""
+        """Token ids, and the place of each word's marked one; a word without any token gets the unknown one."""
         by_word: list[list[int]] = [[] for _ in range(count)]
         for token, word in zip(encoding.ids, encoding.word_ids, strict=True):
             by_word[word].append(token)
         ids: list[int] = []
-        firsts = []
+        places = []
         for tokens in by_word:
-            firsts.append(len(ids))
+            begin = len(ids)
             ids += tokens or [self._unknown]
-        return ids, firsts
+            places.append(begin if self.settings.mark == "first" else len(ids) - 1)
+        return ids, places
 
-    def _inputs(self, ids: list[int], firsts: list[int]) -> Arrays:
+    def _inputs(self, ids: list[int], places: list[int]) -> Arrays:
         starts = window_starts(len(ids), self._size, self._overlap)
         size = min(len(ids), self._size)
         shift = len(self._before)
         tokens = np.array([[*self._before, *ids[s : s + size], *self._after] for s in starts], dtype=np.int64)
-        first = np.zeros_like(tokens)
-        for place, window in zip(firsts, owners(firsts, starts, size), strict=True):
-            first[window, place - starts[window] + shift] = 1
-        found = {FIRST: first}
+        marks = np.zeros_like(tokens)
+        # What sees nothing behind a token reads it where most stands before it.
+        owner = owners if self.settings.mark == "first" else earliest
+        for place, window in zip(places, owner(places, starts, size), strict=True):
+            marks[window, place - starts[window] + shift] = 1
+        found: Arrays = {self.settings.mark: marks}
         for name in self.settings.tensors:
             found[name] = tokens if name == "input_ids" else np.full_like(tokens, name == "attention_mask")
         return found
 
     def save(self, folder: Path) -> None:
         """Write the tokenizer and the settings."""
-        (folder / _TOKENIZER).write_text(self.settings.tokenizer, encoding="utf-8")
-        (folder / _SETTINGS).write_text(
-            self.settings.model_dump_json(indent=1, exclude={"tokenizer"}) + "\n", encoding="utf-8"
-        )
+        save_tokenizer(self.settings, _SETTINGS, folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The inverse of `save`."""
-        settings = pydantic.TypeAdapter(dict[str, Any]).validate_json((folder / _SETTINGS).read_bytes())
-        return cls(WordsSettings(**settings, tokenizer=(folder / _TOKENIZER).read_text(encoding="utf-8")))
-
-
-def _specials(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """The ids that the tokenizer puts before and behind a text."""
-    encoding = tokenizer.encode(["a"], is_pretokenized=True)
-    marks = encoding.special_tokens_mask
-    ahead = next((i for i, mark in enumerate(marks) if not mark), len(marks))
-    behind = next((i for i, mark in enumerate(reversed(marks)) if not mark), 0)
-    return encoding.ids[:ahead], encoding.ids[len(marks) - behind :]
+        return cls(WordsSettings(**load_tokenizer(_SETTINGS, folder)))

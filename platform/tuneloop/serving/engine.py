@@ -20,8 +20,8 @@ from tuneloop.serving.doors.tensors import all_finite
 from tuneloop.serving.errors import NotReadyError, UnavailableError
 from tuneloop.serving.generating.counts import GenerationCounts
 from tuneloop.serving.generating.generator import Generator
-from tuneloop.serving.generating.predictor import GeneratingPredictor
 from tuneloop.serving.generating.turns import Listener
+from tuneloop.serving.generating.writing import WritingPredictor
 from tuneloop.serving.limits import DEFAULT_LIMITS, Limits
 from tuneloop.serving.loader import Loaded
 from tuneloop.serving.storing import StoreSettings
@@ -368,7 +368,7 @@ def _in_order(encoded: Encoded, rows: int) -> bool:
 
 def _generator(loaded: Loaded, threads: int, most_waiting: int) -> Generator | None:
     """What generates, where a version does."""
-    if not isinstance(loaded.predictor, GeneratingPredictor):
+    if not isinstance(loaded.predictor, WritingPredictor):
         return None
     counts = GenerationCounts(loaded.artifact.manifest.model, loaded.version)
     return Generator(loaded.predictor, counts, threads=threads, most_waiting=most_waiting)

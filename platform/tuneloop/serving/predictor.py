@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from tuneloop.api import (
     Answer,
@@ -30,6 +30,25 @@ if TYPE_CHECKING:
 def value_count(inputs: Arrays) -> int:
     """How many values all inputs hold together, at least 1: what a call costs is about proportional to it."""
     return max(1, sum(array.size for array in inputs.values()))
+
+
+def session_options(threads: int) -> Any:
+    """`onnxruntime.SessionOptions` of a session whose calls use so many threads.
+
+    Raises:
+        MissingExtraError: ONNX Runtime is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError("the predictor", "onnxruntime", "cpu") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Spinning threads hold a core while they wait: on a shared machine that costs more than it gains.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4
+    return options
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +88,7 @@ class Predictor:
             ArtifactError: ONNX Runtime cannot load the graph.
             ServingError: The device is not there.
         """
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise MissingExtraError("the predictor", "onnxruntime", "cpu") from error
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # Spinning threads hold a core while they wait: on a shared machine that costs more than it gains.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 4
-        self._session = open_session(model, options, device)
+        self._session = open_session(model, session_options(threads), device)
         self.task, self.preprocessor, self.temperature = task, preprocessor, temperature
         self.input_names = tuple(item.name for item in self._session.get_inputs())
         self.output_names = tuple(item.name for item in self._session.get_outputs())
@@ -103,10 +112,10 @@ class Predictor:
             preprocessor = ChangingPreprocessor(preprocessor, changes)
         temperature = manifest.temperature.value if manifest.temperature else 1.0
         if task.loss == "likelihood":
-            from tuneloop.serving.generating.predictor import GeneratingPredictor
+            from tuneloop.serving.generating.predictor import open_predictor
 
-            generating = GeneratingPredictor(artifact.model, task, preprocessor, threads=threads, device=device)
-            return cast("Self", generating)
+            writing = open_predictor(artifact.model, task, preprocessor, threads=threads, device=device)
+            return cast("Self", writing)
         return cls(artifact.model, task, preprocessor, threads=threads, device=device, temperature=temperature)
 
     @property

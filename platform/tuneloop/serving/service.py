@@ -19,7 +19,7 @@ import orjson
 from tuneloop.api import MissingExtraError, Task
 from tuneloop.artifact import MANIFEST, PREPROCESSOR, Manifest
 from tuneloop.monitoring.store_policy import POLICY_FILE, POLICY_VARIABLE, StorePolicy, key_from_environment
-from tuneloop.preprocessing.prompt import PromptPreprocessor
+from tuneloop.preprocessing.writing import WritingPreprocessor
 from tuneloop.serving.device import Device, read_device
 from tuneloop.serving.doors.body import list_of, parse_object
 from tuneloop.serving.doors.direct import Direct, Door
@@ -193,14 +193,16 @@ def create_service(folder: Path, version: str, *, module: str, built_for: BuildD
     rows, answers = read_examples(folder)
     task = _task(manifest)
     generates = task.loss == "likelihood"
+    # A sound is no text: models that write from one have the typed door and the protocol's tensors.
+    from_text = generates and manifest.signature.columns[0].kind in ("text", "prompt")
     schemas = make_schemas(manifest.signature.columns, task, rows, answers, manifest.model, version)
     document = make_document(manifest.model, version, schemas)
-    if generates:
-        add_generating(document, manifest.model, chat=_chats(folder))
+    if from_text:
+        add_generating(document, manifest.model, chat=_chats(manifest, folder))
     if access.guard is not None:
         secure_document(document)
     texts = GeneratingDoor(worker.engine)
-    protocol = ProtocolDoor(worker.engine, texts if generates else None)
+    protocol = ProtocolDoor(worker.engine, texts if from_text else None)
 
     class TuneloopService(Service):  # type: ignore[misc]
         """Puts the front before BentoML's middleware, and shows the model's own OpenAPI page."""
@@ -212,10 +214,10 @@ def create_service(folder: Path, version: str, *, module: str, built_for: BuildD
             doors: dict[str, Door] = {
                 "/predict": _typed_door(worker.engine, generates=generates),
                 f"/v2/models/{manifest.model}/infer": protocol,
-                **(dict.fromkeys(texts.paths(), texts) if generates else {}),
+                **(dict.fromkeys(texts.paths(), texts) if from_text else {}),
             }
             app = Direct(super().to_asgi(is_main), doors)
-            front = Front(app, worker.engine, access.guard, generates=generates)
+            front = Front(app, worker.engine, access.guard, generates=from_text)
             return Draining(front, worker.drain, manifest.model)
 
         @property
@@ -236,7 +238,7 @@ def create_service(folder: Path, version: str, *, module: str, built_for: BuildD
     )(_inner(worker, schemas, generates=generates))
     service._caller_module = module
     service.mount_asgi_app(protocol, path="/v2", name="open-inference-protocol")
-    if generates:
+    if from_text:
         service.mount_asgi_app(texts, path="/v1", name="openai")
     return service
 
@@ -247,10 +249,11 @@ def _task(manifest: Manifest) -> Task:
     return task.from_state(manifest.task.state)
 
 
-def _chats(folder: Path) -> bool:
+def _chats(manifest: Manifest, folder: Path) -> bool:
     """Whether the artifact's tokenizer has a chat template."""
-    preprocessor = PromptPreprocessor.load(folder / PREPROCESSOR)
-    return preprocessor.settings.chat_template is not None
+    preprocessor = serving_plugins(manifest.plugins).get("preprocessor", manifest.preprocessor)
+    written = preprocessor.load(folder / PREPROCESSOR)
+    return isinstance(written, WritingPreprocessor) and written.settings.chat_template is not None
 
 
 def _inner(worker: Worker, schemas: Schemas, *, generates: bool) -> type:

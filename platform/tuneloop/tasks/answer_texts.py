@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tuneloop.api import DataError
@@ -46,8 +47,8 @@ def write_answers(texts: list[str], known: Any) -> Any:
     if isinstance(known, list) and known and isinstance(known[0], Mapping):
         return [{"text": text, "answer_start": UNPLACED} for text in texts]
     if isinstance(known, Mapping):
-        return {"text": texts[0], "answer_start": UNPLACED}
-    return texts if isinstance(known, list) else texts[0]
+        return {"text": next(iter(texts), ""), "answer_start": UNPLACED}
+    return texts if isinstance(known, list) else next(iter(texts), "")
 
 
 def place(context: str, answers: list[tuple[str, int]]) -> tuple[int, int] | None:
@@ -73,6 +74,22 @@ def normal_answer(text: str) -> str:
     Source: the evaluation script of SQuAD 1.1 (P. Rajpurkar et al., EMNLP 2016).
     """
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_MARKS)).split())
+
+
+def word_f1(text: str, right: Iterable[str]) -> float:
+    """The F1 over the words that a text shares with a right one, 0 to 1; the best of the right ones counts.
+
+    A text without any words is right where the other has none either. Source: the evaluation script of SQuAD 2.0
+    (P. Rajpurkar et al., ACL 2018).
+    """
+    words = Counter(normal_answer(text).split())
+    return max((_shared(words, Counter(normal_answer(one).split())) for one in right), default=0.0)
+
+
+def _shared(first: Counter[str], second: Counter[str]) -> float:
+    if not first or not second:
+        return float(first == second)
+    return 2.0 * (first & second).total() / (first.total() + second.total())
 
 
 def _answer(text: Any, start: Any, value: Any) -> tuple[str, int]:

@@ -29,7 +29,7 @@ from tuneloop.tasks.spans import best_span
 if TYPE_CHECKING:
     from datasets import Dataset
 
-_LEAST, _MOST, _TOKENS_A_WORD = 30, 300, 2
+LEAST, _MOST, _TOKENS_A_WORD = 30, 300, 2
 """Tokens that an answer may have, whatever the training rows say; and how many a word has, generously."""
 
 
@@ -59,7 +59,7 @@ class QuestionAnswering(Task):
     default_metrics = ("answer_f1", "exact_match")
     AnswerModel = QuestionAnsweringAnswer
 
-    def __init__(self, longest: int = _LEAST) -> None:
+    def __init__(self, longest: int = LEAST) -> None:
         super().__init__()
         self.longest = longest
 
@@ -71,7 +71,7 @@ class QuestionAnswering(Task):
         words = [len(text.split()) for value in rows[columns.target] for text, _ in read_answers(value)]
         if not words:
             raise DataError(f"column {columns.target!r} holds no answer at all")
-        return cls(min(_MOST, max(_LEAST, _TOKENS_A_WORD * max(words))))
+        return cls(min(_MOST, max(LEAST, _TOKENS_A_WORD * max(words))))
 
     @classmethod
     def blank(cls, value: Any) -> bool:
@@ -105,7 +105,7 @@ class QuestionAnswering(Task):
         """The first and the last token of the answer in its context, `int64 [n, 2]`; -1 where it is not there."""
         found = self.targets(values)
         for position, (row, value) in enumerate(zip(rows, values, strict=True)):
-            passage = _passage(row)
+            passage = passage_of(row)
             where = place(passage, read_answers(value))
             tokens = passage.tokens_of(*where) if where is not None else None
             if tokens is not None:
@@ -134,7 +134,7 @@ class QuestionAnswering(Task):
     def answers(self, outputs: Arrays) -> list[Answer]:
         """As `answers_to`, of a context whose tokens are the numbers from 0 on."""
         counts = (outputs["logits"][..., 0] > ABSENT / 2).sum(axis=1).tolist()
-        return self.answers_to([{"context": _numbered(count)} for count in counts], outputs)
+        return self.answers_to([{"context": numbered(count)} for count in counts], outputs)
 
     def answers_to(self, rows: Sequence[Row], outputs: Arrays) -> list[Answer]:
         """The answer of each row.
@@ -145,15 +145,24 @@ class QuestionAnswering(Task):
         """
         found = []
         for row, logits in zip(rows, outputs["logits"], strict=True):
-            passage = _passage(row)
-            held = logits[logits[:, 0] > ABSENT / 2][: len(passage.offsets)]
-            if not len(held):
-                found.append({"answer": "", "confidence": 0.0, "start": 0, "end": 0})
-                continue
-            first, last, confidence = best_span(held, self.longest)
-            start, end = passage.characters_of(first, last)
-            found.append({"answer": str(passage[start:end]), "confidence": confidence, "start": start, "end": end})
+            held = logits[logits[:, 0] > ABSENT / 2]
+            found.append(self.best(passage_of(row), held)[0])
         return found
+
+    def best(self, passage: Passage, logits: NDArray[Any]) -> tuple[Answer, float]:
+        """The most likely answer in a context, and its score: the sum of its two logits.
+
+        Args:
+            passage: The context.
+            logits: Of its tokens, `float32 [tokens, 2]`.
+        """
+        held = logits[: len(passage.offsets)]
+        if not len(held):
+            return {"answer": "", "confidence": 0.0, "start": 0, "end": 0}, 0.0
+        first, last, confidence = best_span(held, self.longest)
+        start, end = passage.characters_of(first, last)
+        score = float(held[first, 0]) + float(held[last, 1])
+        return {"answer": str(passage[start:end]), "confidence": confidence, "start": start, "end": end}, score
 
     def decision(self, answer: Answer) -> Any:
         """The text, also where it is but a mark or a space: another answer is held against it."""
@@ -173,11 +182,13 @@ class QuestionAnswering(Task):
         return 0.0 if any(normal_answer(text) == given for text, _ in right) else 1.0
 
 
-def _passage(row: Row) -> Passage:
+def passage_of(row: Row) -> Passage:
+    """The context of a checked row."""
     return next(value for value in row.values() if isinstance(value, Passage))
 
 
-def _numbered(count: int) -> Passage:
+def numbered(count: int) -> Passage:
+    """A context whose tokens are the numbers from 0 on."""
     words = [str(number) for number in range(count)]
     passage = Passage(" ".join(words))
     ends = np.cumsum([len(word) + 1 for word in words], dtype=np.int64) - 1

@@ -9,25 +9,13 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from tuneloop.api import (
-    ABSENT,
-    Answer,
-    Arrays,
-    Columns,
-    DataError,
-    Judging,
-    LossName,
-    Predictions,
-    RequestError,
-    Row,
-    Task,
-)
+from tuneloop.api import Columns, DataError, Judging
+from tuneloop.tasks.written import LIKELIHOOD, WrittenText
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-LIKELIHOOD = "likelihood"
-"""The one output of a model that generates: how probable it finds a right token."""
+__all__ = ["LIKELIHOOD", "TextGeneration", "TextGenerationAnswer"]
 
 
 class TextGenerationAnswer(pydantic.BaseModel):
@@ -42,7 +30,7 @@ class TextGenerationAnswer(pydantic.BaseModel):
     confidence: float = pydantic.Field(description="The geometric mean of the probabilities of its tokens, 0 to 1.")
 
 
-class TextGeneration(Task):
+class TextGeneration(WrittenText):
     """A text that goes on from another one.
 
     With a `label` column, the model learns to answer the text with it; without one, it learns the texts themselves.
@@ -52,7 +40,6 @@ class TextGeneration(Task):
 
     name = "text-generation"
     roles: ClassVar[Mapping[str, str]] = {"text": "The column that holds the prompt, or the texts to learn."}
-    loss: ClassVar[LossName] = "likelihood"
     judged_as: ClassVar[Judging | None] = "generation"
     default_metrics = ("perplexity",)
     AnswerModel = TextGenerationAnswer
@@ -64,81 +51,8 @@ class TextGeneration(Task):
             raise DataError(f"task {cls.name!r} needs a column of texts: name it as `text` in data.columns")
         return cls()
 
-    @classmethod
-    def units(cls, values: Sequence[Any]) -> list[Any]:  # noqa: ARG003
-        """None: texts are no labels."""
-        return []
-
-    @classmethod
-    def examine(cls, columns: Columns, rows: Dataset) -> None:
-        """Prompts and answers are texts.
-
-        Raises:
-            DataError: One is something else; names the row.
-        """
-        for name in dict.fromkeys((*columns.inputs.values(), str(columns.target))):
-            for row, value in enumerate(rows[name]):
-                if value is not None and not isinstance(value, str):
-                    raise DataError(f"row {row}: column {name!r} holds {value!r:.80}; task {cls.name!r} needs texts")
-
-    def state(self) -> dict[str, Any]:
-        """Nothing."""
-        return {}
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:  # noqa: ARG003
-        """The inverse of `state`."""
-        return cls()
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """One output."""
-        return (LIKELIHOOD,)
-
-    def targets(self, values: Sequence[Any]) -> NDArray[Any]:
-        """Zeros `int64 [n]`: the model reads the right answer among its inputs."""
-        return np.zeros(len(values), dtype=np.int64)
-
     def references(self, values: Sequence[Any]) -> NDArray[Any]:
         """The right texts, `object [n]`."""
         found = np.empty(len(values), dtype=object)
         found[:] = [str(value) for value in values]
         return found
-
-    def predictions(self, outputs: Arrays) -> Predictions:
-        """The log-probability of each right token, `float32 [n, places]`; `ABSENT` where there is none."""
-        found = outputs["logits"][..., 0].astype(np.float32)
-        # Rows of a part may all be shorter than the longest of all rows.
-        last = np.flatnonzero((found > ABSENT / 2).any(axis=0))
-        return Predictions(found[:, : last[-1] + 1 if len(last) else 0])
-
-    def answers(self, outputs: Arrays) -> list[Answer]:
-        """How sure the model was of each row, and no text."""
-        return [
-            {
-                "text": "",
-                "finish_reason": "length",
-                "prompt_tokens": 0,
-                "completion_tokens": int(count),
-                "confidence": float(sure),
-            }
-            for count, sure in zip(*_confidence(outputs["logits"][..., 0]), strict=True)
-        ]
-
-    def answers_to(self, rows: Sequence[Row], outputs: Arrays) -> list[Answer]:  # noqa: ARG002
-        """As `answers`."""
-        return self.answers(outputs)
-
-    def error(self, answer: Answer, truth: Any) -> float:
-        """0 where the text is the right one but for white space at its ends, 1 where it is not."""
-        if not isinstance(truth, str):
-            raise RequestError(f"a label is a text, not {truth!r:.80}", field="label")
-        return 0.0 if str(answer["text"]).strip() == truth.strip() else 1.0
-
-
-def _confidence(logits: NDArray[Any]) -> tuple[list[int], list[float]]:
-    """The number of tokens of each row, and the geometric mean of their probabilities; 0 where there is none."""
-    held = logits > ABSENT / 2
-    counts = held.sum(axis=1)
-    means = np.where(held, logits, 0.0).sum(axis=1, dtype=np.float64) / np.maximum(counts, 1)
-    return counts.tolist(), np.where(counts > 0, np.exp(np.minimum(means, 0.0)), 0.0).tolist()

@@ -1,7 +1,9 @@
 """Training on a real cluster of two nodes."""
 
+import contextlib
 from typing import Any, ClassVar
 
+import psutil
 import pytest
 
 from tuneloop.api import DataError, Job, RunError
@@ -59,6 +61,18 @@ def test_a_killed_worker_ends_nothing(address, tmp_path):
 def test_what_is_lost_too_often_says_how_to_go_on(address):
     with pytest.raises(RunError, match=r"was lost in each of 1 attempts.*`tuneloop run --resume` goes on"):
         launch(address, "die", {}, restarts=0)
+
+
+def test_a_cluster_that_is_lost_says_how_to_go_on(address, tmp_path):
+    def lose(_):
+        # The nodes are processes of this one.
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "ray::Board" in " ".join(process.cmdline()):
+                    process.kill()
+
+    with pytest.raises(RunError, match=r"the Ray cluster was lost in the training: .*`tuneloop run --resume` goes on"):
+        launch(address, "fit_killed", {"folder": str(tmp_path), "kills": []}, report=lose, restarts=0)
 
 
 def test_an_error_in_one_process_arrives_and_is_not_repeated(address):

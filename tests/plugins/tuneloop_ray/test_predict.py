@@ -18,7 +18,8 @@ from tuneloop.serving.offline.elsewhere import answered_by
 from tuneloop_ray.launcher import RayLauncher, RayOptions
 
 pytest.importorskip("ray")
-pytestmark = pytest.mark.cluster
+# Ray uses parts of itself that it warns of.
+pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("default")]
 
 
 @pytest.fixture(scope="module")

@@ -34,8 +34,8 @@ def encoded(preprocessor, task, rows, target):
 
 
 @pytest.mark.parametrize("inputs", [["age", "color"], ["age"], ["color"]])
-@pytest.mark.parametrize("target", ["value", "rich"])
-def test_learns_saves_loads_and_exports(tmp_path, inputs, target):
+@pytest.mark.parametrize(("target", "scale"), [("value", "standard"), ("rich", "standard"), ("value", "quantile")])
+def test_learns_saves_loads_and_exports(tmp_path, inputs, target, scale):
     import onnxruntime
     import torch
 
@@ -45,7 +45,7 @@ def test_learns_saves_loads_and_exports(tmp_path, inputs, target):
 
     rows, kind = table(), TabularRegression if target == "value" else TabularClassification
     columns = Columns({name: name for name in inputs}, target)
-    plugin = TabularMlp(TabularMlp.Options(hidden=(16, 8), dropout=0.0))
+    plugin = TabularMlp(TabularMlp.Options(hidden=(16, 8), dropout=0.0, scale=scale, pieces=12))
     task = kind.fit(columns, rows)
     preprocessor = TabularPreprocessor.fit(plugin.preprocessor(tmp_path).options, columns, rows)
     model = plugin.build(tmp_path, task, preprocessor)
@@ -83,15 +83,22 @@ def test_learns_saves_loads_and_exports(tmp_path, inputs, target):
     np.testing.assert_allclose(session.run(["logits"], group)[0], expected["logits"], atol=1e-5)
 
 
-def test_layer_groups_cover_each_parameter_once(tmp_path):
+@pytest.mark.parametrize("scale", ["standard", "quantile"])
+def test_layer_groups_cover_each_parameter_once(tmp_path, scale):
     from tuneloop_tabular import TabularMlp
 
     rows = table()
     columns = Columns({"age": "age", "color": "color"}, "rich")
-    made = TabularPreprocessor.fit({}, columns, rows)
-    model = TabularMlp().build(tmp_path, TabularClassification.fit(columns, rows), made)
+    plugin = TabularMlp(TabularMlp.Options(scale=scale))
+    made = TabularPreprocessor.fit(plugin.preprocessor(tmp_path).options, columns, rows)
+    model = plugin.build(tmp_path, TabularClassification.fit(columns, rows), made)
     groups = model.layer_groups()
-    assert [group[0].split(".")[0] for group in groups] == ["head", "blocks", "blocks", "embeddings"]
+    assert [group[0].split(".")[0] for group in groups] == [
+        "head",
+        "blocks",
+        "blocks",
+        "embeddings" if scale == "standard" else "pieces",
+    ]
     assert sorted(n for group in groups for n in group) == sorted(n for n, _ in model.named_parameters())
 
 
@@ -119,3 +126,53 @@ def test_a_preprocessor_for_something_else_is_refused(tmp_path):
 
     with pytest.raises(PluginError, match="'other' makes: pixels"):
         TabularMlp().build(tmp_path, TabularClassification(["a", "b"]), Other())
+
+
+def test_a_number_reaches_the_pieces_it_fills_and_no_others():
+    import torch
+
+    from tuneloop_tabular.network import PieceNumbers
+
+    layer = PieceNumbers([4, 1], 3)
+    with torch.no_grad():
+        layer.bias.fill_(10.0)
+    low, high, flagged = layer(torch.tensor([[0.3, 0.5, 0.0], [0.4, 0.5, 0.0], [0.4, 0.5, 1.0]]))
+    # A step from 0.3 to 0.4 of four pieces stays within the second one, which is filled from -1 to 1.
+    torch.testing.assert_close((high - low)[:3], 0.1 * 4 * 2 * layer.weight[0, 1])
+    assert torch.equal(high[3:], low[3:])
+    assert flagged[6:].tolist() == [1.0]
+    layer(torch.tensor([[0.3, 0.5]])).sum().backward()
+    filled = layer.weight.grad[..., 0]
+    torch.testing.assert_close(filled, torch.tensor([[1.0, -0.6, -1.0, -1.0], [0.0, -1.0, -1.0, -1.0]]))
+
+
+def test_what_bends_is_learned_only_with_pieces(tmp_path):
+    """A comb of the number: high, low, high ...; straight lines from 16 units do not follow it in a few epochs."""
+    from datasets import Dataset
+
+    from tuneloop_tabular import TabularMlp
+    from tuneloop_torch import Full
+
+    place = np.random.default_rng(0).uniform(0, 1, 600)
+    rows = Dataset.from_dict({"age": place.tolist(), "value": np.sin(30 * place).tolist()})
+    columns, found = Columns({"age": "age"}, "value"), {}
+    task = TabularRegression.fit(columns, rows)
+    for scale in ("standard", "quantile"):
+        plugin = TabularMlp(TabularMlp.Options(hidden=(16,), dropout=0.0, scale=scale))
+        made = TabularPreprocessor.fit(plugin.preprocessor(tmp_path).options, columns, rows)
+        data = encoded(made, task, rows, "value")
+        training = TrainingData(
+            data, data, made.tensors, task.loss,
+            lambda logits, labels: {"loss": float(((logits[:, 0] - labels) ** 2).mean())}, "loss", False,
+        )  # fmt: skip
+        model = plugin.build(tmp_path, task, made)
+        options = Full.Options(epochs=10, learning_rate=1e-2)
+        found[scale] = Full(options).fit(model, training, tmp_path / scale, 0, lambda _: None).history[-1]["loss"]
+    assert found["quantile"] < 0.2 < 0.6 < found["standard"]
+
+
+def test_components_of_places_are_refused():
+    from tuneloop_tabular import TabularMlp
+
+    with pytest.raises(ValueError, match="name another scale"):
+        TabularMlp.Options(scale="quantile", components=2)

@@ -62,7 +62,7 @@ def test_selected_rows_are_the_ones_cleaned():
 
 
 def test_errors_name_the_column():
-    with pytest.raises(DataError, match="column 'text' holds 3, which is no text"):
+    with pytest.raises(DataError, match="text-clean: column 'text' holds int64, which is no text"):
         clean([3])
     from datasets import Dataset
 

@@ -169,3 +169,38 @@ def test_answers_in_a_text(tmp_path, checkpoint):
         found = raw(client, "times", question="good day", context="bad night")
         assert found["answer"] == ["night"]
         assert set(found) >= {"logits", "confidence", "start", "end"}
+
+
+def test_answers_in_a_text_or_none(tmp_path, checkpoint):
+    draw = random.Random(8)
+    rows = []
+    for number in range(240):
+        words = draw.choices(("good", "bad"), k=draw.randint(3, 30 if number % 6 == 0 else 8))
+        label = {"text": [], "answer_start": []}
+        if number % 3:
+            words[draw.randrange(len(words))] = text = draw.choice(("day", "night"))
+            label = {"text": [text], "answer_start": [" ".join(words).index(text)]}
+        rows.append({"question": "good day", "context": " ".join(words), "label": label})
+    folder = write(
+        tmp_path / "maybe", checkpoint, rows, name="maybe", task="question-answering-or-none",
+        base="transformers-spans", columns="question: question, context: context", metric="answer_f1",
+        more=", overlap: 4", epochs=8,
+    )  # fmt: skip
+    project, result, loaded = champion(folder)
+    assert sum(loaded.artifact.manifest.data.rows.values()) == len(rows), "rows without an answer were left out"
+    assert loaded.artifact.manifest.metrics["answer_f1"] > 0.9
+    assert set(loaded.artifact.manifest.task.state) == {"longest", "threshold"}
+    assert loaded.predictor.task.threshold == loaded.artifact.manifest.task.state["threshold"]
+    contexts = ("bad bad day good", "good bad bad", " ".join(["good", "bad"] * 20), " ".join(["bad"] * 40 + ["night"]))
+    asked = [{"question": "good day", "context": text} for text in contexts]
+    answers = loaded.predictor.predict(asked).answers
+    assert [answer["answer"] for answer in answers] == ["day", "", "", "night"]
+    with served(project, result, tmp_path) as client:
+        sent = client.post("/predict", json={"rows": asked}).json()["predictions"]
+        assert [answer["answer"] for answer in sent] == ["day", "", "", "night"]
+        labels = [{"id": sent[0]["id"], "label": ""}, {"id": sent[1]["id"], "label": []}]
+        assert client.post("/feedback", json={"items": labels}).json()["stored"] == 2
+        page = client.get("/metrics").text
+        for outcome in ("correct", "wrong"):
+            assert f'tuneloop_labels_total{{model="maybe",outcome="{outcome}",version="1"}} 1.0' in page
+        assert raw(client, "maybe", question="good day", context="bad bad")["answer"] == [""]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-BOARDS = ("overview", "model", "drift", "accuracy", "challenger", "loop", "serving")
+BOARDS = ("overview", "model", "drift", "accuracy", "challenger", "loop", "serving", "generation")
 FILES = {
     *(f"dashboards/{name}.json" for name in BOARDS),
     "provisioning/dashboards/tuneloop.yaml",

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tuneloop.api import TuneloopError
+from tuneloop.api import ConfigError, TuneloopError
 from tuneloop.cli.guess import Guess, guess_columns, read_sample
-from tuneloop.cli.template import TASKS
+from tuneloop.cli.stocks import TASKS
 from tuneloop.config import load_project
 from tuneloop.plugins import PluginManager
 
@@ -81,6 +81,18 @@ def test_a_name_that_is_none(tuneloop: Callable[..., Any], tmp_path: Path) -> No
     ("name", "content", "guess"),
     [
         (
+            "t.jsonl",
+            "".join(
+                json.dumps({"source": f"the text number {i}", "translation": f"der {i}. Text"}) + "\n" for i in range(9)
+            ),
+            Guess("translation", "translation", "source", None),
+        ),
+        (
+            "s.jsonl",
+            "".join(json.dumps({"article": "a b c " * i, "summary": f"a {i}", "id": i}) + "\n" for i in range(1, 9)),
+            Guess("summarization", "summary", "article", "id"),
+        ),
+        (
             "m.jsonl",
             "".join(json.dumps(r) + "\n" for r in MESSAGES),
             Guess("text-classification", "language", "message", "id"),
@@ -120,6 +132,20 @@ def test_guesses(tmp_path: Path, name: str, content: str, guess: Guess) -> None:
     assert guess_columns(rows, file, task=None, text=None, target=None) == guess
 
 
+def test_a_table_of_sounds_and_what_is_said_in_them(
+    tuneloop: Callable[..., Any], tmp_path: Path, plugins: PluginManager
+) -> None:
+    rows = ({"id": 3, "clip": "a.WAV", "text": "one two"}, {"id": 4, "clip": "b/c.flac", "text": "three"})
+    (tmp_path / "said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = tuneloop("init", "--data", "said.jsonl", "--name", "dictation")
+    assert done.returncode == 0, done.stderr
+    project = load_project(tmp_path, plugins)
+    assert (project.task, project.data.source) == ("automatic-speech-recognition", "audio-transcripts")
+    assert project.data.columns.target == "text"
+    assert project.data.columns.key == "clip"
+    assert project.data.options.file == "clip"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -149,3 +175,13 @@ def test_an_unknown_suffix(tuneloop: Callable[..., Any]) -> None:
     done = tuneloop("init", "--data", "rows.xlsx")
     assert done.returncode == 2
     assert "no data source for '.xlsx'. Known: .csv, .jsonl" in done.stderr
+
+
+def test_a_metric_that_reads_texts_ends_no_training(
+    tuneloop: Callable[..., Any], tmp_path: Path, plugins: PluginManager
+) -> None:
+    assert tuneloop("init", "desk", "--task", "translation").returncode == 0
+    file = tmp_path / "desk" / "tuneloop.yaml"
+    file.write_text(file.read_text().replace("early_stopping: {patience", "early_stopping: {metric: chrf, patience"))
+    with pytest.raises(ConfigError, match=r"tune.early_stopping.metric: .*training ends by perplexity"):
+        load_project(tmp_path / "desk", plugins)

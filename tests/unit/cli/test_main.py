@@ -116,6 +116,13 @@ def test_exit_codes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     assert run_with(click.ClickException("given"), monkeypatch) == 2
 
 
+def test_notes_of_an_error_are_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    error = TuneloopError("it is full")
+    error.add_note("go on by: tuneloop run --resume")
+    assert run_with(error, monkeypatch) == 2
+    assert capsys.readouterr().err == "error: it is full\ngo on by: tuneloop run --resume\n"
+
+
 def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_with(RuntimeError("odd"), monkeypatch, "--debug") == 1
     assert "Traceback" in capsys.readouterr().err

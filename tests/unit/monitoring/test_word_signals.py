@@ -41,6 +41,13 @@ def test_words_tokens_and_entities():
     assert person.read(batch()).tolist() == [0.0, 0.0]
 
 
+def test_tokens_a_word_are_counted_at_whichever_token_is_marked():
+    tensors = (TENSORS[0], Tensor("last", "int64", ("batch", "windows", "length")))
+    encoded = [Encoded((0,), {"last": np.array([[[0, 0, 1, 1]]])}, 4)]
+    (signal,) = TokensPerWord.create(COLUMNS, tensors, NAMES, 0)
+    assert signal.read(SignalBatch(({},), encoded, {}, ({},))).tolist() == [2.0]
+
+
 def test_a_model_that_tags_words_has_no_signal_of_one_predicted_class():
     labels = {signal.label for signal in create_signals(tuneloop_signals(), COLUMNS, TENSORS, NAMES, 0)}
     assert {"words", "tokens_per_word", "entities:place", "confidence", "entropy"} <= labels

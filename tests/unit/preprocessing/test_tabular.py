@@ -127,6 +127,8 @@ ASKED = [{"a": 20.0, "b": 3.0}, {"a": None, "b": None}]
         ({"scale": "minmax"}, [[20 / 70, 0.5, 0], [25 / 70, 0.5, 1]]),
         ({"scale": "robust", "impute": "median"}, [[5 / 25, 0, 0], [0, 0, 1]]),
         ({"scale": "none"}, [[20, 3, 0], [25, 3, 1]]),
+        ({"scale": "quantile"}, [[2 / 3, 0.5, 0], [0.7, 0.5, 1]]),
+        ({"scale": "quantile", "pieces": 2, "impute": "zero"}, [[7 / 12, 0.5, 0], [0, 0, 1]]),
     ],
 )
 def test_numbers_are_scaled_and_filled_as_asked(
@@ -137,6 +139,11 @@ def test_numbers_are_scaled_and_filled_as_asked(
     for one in (made, TabularPreprocessor.load(tmp_path)):
         (group,) = one.encode(one.check(ASKED))
         np.testing.assert_allclose(group.inputs["numeric"], numeric, rtol=1e-6, atol=1e-7)
+
+
+def test_pieces_are_counted_by_column() -> None:
+    assert TabularPreprocessor.fit({}, Columns({}, "y"), NUMBERS).pieces == ()
+    assert TabularPreprocessor.fit({"scale": "quantile"}, Columns({}, "y"), NUMBERS).pieces == (3, 4)
 
 
 def test_components_stand_for_the_numbers(tmp_path: Path) -> None:

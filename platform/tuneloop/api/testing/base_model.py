@@ -140,7 +140,7 @@ class BaseModelContract(PluginContract):
         choice = self.create().preprocessor(root)
         kind = find("tuneloop_preprocessors", choice.name)
         for name in sorted(self.plugin.tasks):
-            cls = find("tuneloop_tasks", name)
+            cls = find("tuneloop_tasks", name).trained_by(self.plugin.loss)
             columns, rows = self._columns(cls), dataset(self.rows)
             yield cls.fit(columns, rows), kind.fit(choice.options, columns, rows)
 
@@ -156,7 +156,7 @@ class BaseModelContract(PluginContract):
         assert "logits" in outputs, f"the model gives {sorted(outputs)}; it must give 'logits'"
         shape = outputs["logits"].shape
         wanted = (count, *shape[1:-1], len(task.output_names))
-        axes = 3 if task.judged_as in ("tagging", "span", "generation") else 2
+        axes = 3 if task.judged_as in ("tagging", "span") or task.loss in ("ctc", "likelihood") else 2
         assert shape == wanted, f"logits has shape {shape}, not {wanted}"
         assert len(shape) == axes, f"logits has shape {shape}; task {task.name!r} reads {axes} axes"
         if "embedding" in outputs:

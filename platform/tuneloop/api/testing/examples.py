@@ -31,7 +31,13 @@ ROWS: tuple[dict[str, Any], ...] = tuple(
 )
 """A text, a number and a category in; a label, several labels and a value to learn."""
 
-TARGETS = {"cross_entropy": "label", "binary_cross_entropy": "labels", "span": "text", "likelihood": "text"}
+TARGETS = {
+    "cross_entropy": "label",
+    "binary_cross_entropy": "labels",
+    "span": "text",
+    "likelihood": "text",
+    "ctc": "text",
+}
 """The column to learn, by loss; for others the value."""
 
 TABLE = {"size": "size", "color": "color"}

@@ -102,6 +102,12 @@ class TaskContract(PluginContract):
             assert targets.tolist() == [0] * len(self.rows), "targets must be zeros: the model reads the right answer"
             assert references.shape == (len(self.rows),), f"references has shape {references.shape}"
             return
+        if self.plugin.loss == "ctc":
+            assert targets.dtype == np.int64, f"targets is {targets.dtype}"
+            assert targets.ndim == 2, f"targets has shape {targets.shape}"
+            assert ((targets > 0) | (targets == NO_PLACE)).all(), "targets are characters; output 0 is the blank"
+            assert references.shape == (len(self.rows),), f"references has shape {references.shape}"
+            return
         labels = self.plugin.loss == "cross_entropy"
         for name, array in (("targets", targets), ("references", references)):
             assert array.shape[:1] == (len(self.rows),), f"{name} has shape {array.shape}"
@@ -138,7 +144,7 @@ class TaskContract(PluginContract):
         """Types and shapes are those that metrics read."""
         task = self.create()
         predictions = task.predictions({"logits": self._logits(task, 5)})
-        if self.plugin.judged_as == "span":
+        if self.plugin.judged_as == "span" or self.plugin.loss == "ctc":
             assert predictions.values.shape == (5,)
             assert all(isinstance(value, str) for value in predictions.values)
             return
@@ -190,7 +196,8 @@ class TaskContract(PluginContract):
         return [row[target] for row in self.rows]
 
     def _logits(self, task: Task, rows: int) -> NDArray[np.float32]:
-        places = (3,) if self.plugin.judged_as in ("tagging", "span", "generation") else ()
+        several = self.plugin.judged_as in ("tagging", "span") or self.plugin.loss in ("ctc", "likelihood")
+        places = (3,) if several else ()
         return np.random.default_rng(3).normal(size=(rows, *places, len(task.output_names))).astype(np.float32)
 
     def _right(self, task: Task) -> NDArray[np.float32]:
@@ -205,6 +212,11 @@ class TaskContract(PluginContract):
             for edge in range(2):
                 edges[np.arange(len(targets)), targets[:, edge], edge] = 10
             return edges
+        if self.plugin.loss == "ctc":
+            # A blank between any two characters: repeated ones are told apart by it.
+            framed = np.zeros((len(targets), 2 * targets.shape[1]), dtype=np.int64)
+            framed[:, ::2] = np.maximum(targets, 0)
+            return np.eye(len(task.output_names), dtype=np.float32)[framed] * np.float32(10)
         hot: NDArray[np.float32] = np.eye(len(task.output_names), dtype=np.float32)[targets] * np.float32(10)
         hot[targets == NO_PLACE] = ABSENT
         return hot

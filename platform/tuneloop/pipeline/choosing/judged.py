@@ -36,7 +36,7 @@ def judging_split(context: StepContext) -> StepResult:
     train = parts.split_rows(context, "train")
     generator = np.random.default_rng(context.project.tune.seed)
     chosen = np.sort(generator.permutation(len(train))[:ROWS])
-    write_rows(train.select(chosen.tolist()).flatten_indices(), folder / "train")
+    write_rows(train.select(chosen.tolist()), folder / "train")
     validation = parts.split_rows(context, "validation")
     for name in ("validation", "test"):
         write_rows(validation, folder / name)

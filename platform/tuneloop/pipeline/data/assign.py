@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tuneloop.api import DataError, Row
 from tuneloop.pipeline.data.rows import column, normalised, plain
 
@@ -49,7 +51,7 @@ def assign(rows: Sequence[Row], names: Sequence[str], split: Split, target: str)
             return normalised(row, names)
         return str(row[by])
 
-    drawn = [share(key(row), salt) for row in rows]
+    drawn = np.fromiter((share(key(row), salt) for row in rows), dtype=np.float64, count=len(rows))
     placed = ["golden" if one < split.golden else "" for one in drawn]
     rest = [i for i, name in enumerate(placed) if not name]
     if split.fold is not None:

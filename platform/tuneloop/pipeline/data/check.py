@@ -30,6 +30,7 @@ from tuneloop.pipeline.findings.finding import finding
 from tuneloop.pipeline.findings.near import MOST_TEXTS, near_copies
 from tuneloop.pipeline.findings.outliers import outliers
 from tuneloop.pipeline.findings.personal import personal_data
+from tuneloop.pipeline.findings.suspects import label_errors
 from tuneloop.pipeline.runs import parts
 from tuneloop.pipeline.runs.step import Scope, Step, StepContext, used
 
@@ -88,6 +89,11 @@ def run(context: StepContext) -> dict[str, Any]:
         findings += near_copies([normalised(row, names) for row in rows[:MOST_TEXTS]], placed)
     if "personal data" not in wanted.ignore:
         findings += personal_data(rows, read)
+    one_label = kind.loss == "cross_entropy" and kind.judged_as in (None, "classification")
+    if one_label and "label errors" not in wanted.ignore:
+        # Of sounds and pictures there is nothing to learn from at this point.
+        told = names if not kind.roles else read
+        findings += label_errors(rows, told, target, texts=bool(kind.roles)) if told else []
     findings += outliers(rows, [] if kind.roles else names)
     findings += clocks(rows, [] if kind.roles else names)
     findings = [one for one in findings if one["name"] not in wanted.ignore]
@@ -176,4 +182,4 @@ def _leaks(content: NDArray[np.bytes_], placed: Sequence[str], *, kept: bool) ->
     return [finding("leakage", f"{len(at)} training rows equal a row held out for judging; {fate}", at)]
 
 
-STEP = Step("check", 1, ("load",), _inputs, run)
+STEP = Step("check", 2, ("load",), _inputs, run)

@@ -7,11 +7,12 @@ Rows of the project's own data lie in the same split with and without them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuneloop.api import Columns, DataError, RequestError, Row
 from tuneloop.pipeline.data.assign import FEEDBACK_TEST, SPLITS, assign, assign_feedback
@@ -63,10 +64,10 @@ def run(context: StepContext) -> dict[str, Any]:
     if context.scope.request.feedback is not None:
         path = run_folder(context.project.state, context.scope.request.run) / FEEDBACK
         feedback = _place_feedback(context, path, dataset, columns, places)
-    np.savez(context.folder / PLACES, allow_pickle=False, **{name: np.array(at, int) for name, at in places.items()})
+    np.savez(context.folder / PLACES, allow_pickle=False, **places)
     counts, made = {}, 0
     for name in (*SPLITS, FEEDBACK_TEST):
-        rows = dataset.select(places.get(name, [])).flatten_indices() if name in SPLITS else None
+        rows = dataset.select(places[name]) if name in SPLITS else None
         rows = _with_feedback(rows, feedback.get(name, []), dataset)
         if rows is not None and name == "train":
             made, rows = len(rows), augmented(context.scope, rows)
@@ -90,36 +91,42 @@ def run(context: StepContext) -> dict[str, Any]:
 
 def _place(
     dataset: Dataset, columns: Columns, context: StepContext, dedupe: bool
-) -> tuple[dict[str, list[int]], int, int]:
+) -> tuple[dict[str, NDArray[np.int64]], int, int]:
     """Row positions by split, the number of rows that cannot be used, and of training rows equal to held-out ones."""
     names = input_names(columns)
     rows = StoredRows(dataset)
     required = (columns.target, *(names if dedupe else ()))
     unanswered = parts.task_class(context).blank
-    usable = [
-        i
-        for i, row in enumerate(rows)
-        if not any(_blank(row[str(name)], unanswered if name == columns.target else None) for name in required)
-    ]
-    placed = assign(StoredRows(dataset, usable), names, context.project.data.split, str(columns.target))
-    places: dict[str, list[int]] = {name: [] for name in SPLITS}
+    # Arrays: lists of as many numbers would take five times the memory.
+    usable = np.flatnonzero(
+        np.fromiter(
+            (
+                not any(_blank(row[str(name)], unanswered if name == columns.target else None) for name in required)
+                for row in rows
+            ),
+            dtype=bool,
+            count=len(rows),
+        )
+    )
+    placed = np.array(assign(StoredRows(dataset, usable), names, context.project.data.split, str(columns.target)), "S")
+    places: dict[str, NDArray[np.int64]] = {}
     content = digests(rows, names) if dedupe else np.empty(0, dtype="S17")
     seen = np.empty(0, dtype=content.dtype)
     leaking = 0
     for split in SPLITS:
-        mine = np.array([i for i, name in zip(usable, placed, strict=True) if name == split], dtype=np.int64)
+        mine = usable[placed == split.encode()]
         if dedupe:
             kept = mine if split in _HELD_OUT else mine[~np.isin(content[mine], seen)]
             seen = np.concatenate([seen, content[mine]])
         else:
             kept = mine
         leaking += len(mine) - len(kept)
-        places[split] = kept.tolist()
+        places[split] = kept
     return places, len(rows) - len(usable), leaking
 
 
 def _place_feedback(
-    context: StepContext, path: Path, dataset: Dataset, columns: Columns, places: dict[str, list[int]]
+    context: StepContext, path: Path, dataset: Dataset, columns: Columns, places: Mapping[str, NDArray[np.int64]]
 ) -> dict[str, list[Row]]:
     names, target = input_names(columns), str(columns.target)
     change, kind = row_change(context.scope), parts.task_class(context)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def cleaned(scope: Scope, rows: Dataset) -> Dataset:
     """Rows of a source after every transform but augmentations, in order."""
+    _leave_nothing()
     for transform in _created(scope):
         if not isinstance(transform, Augmentation):
             rows = transform.apply(rows)
@@ -35,6 +36,7 @@ def row_change(scope: Scope) -> Callable[[Row], Row]:
 
 def augmented(scope: Scope, rows: Dataset) -> Dataset:
     """Training rows, and what the augmentations make of them, one after the other."""
+    _leave_nothing()
     for transform in _created(scope):
         if isinstance(transform, Augmentation):
             rows = transform.apply(rows)
@@ -57,6 +59,16 @@ def transform_inputs(scope: Scope, *, augmentations: bool) -> list[Any]:
         for name, given in scope.project.data.transforms
         if issubclass(scope.plugins.get("transform", name), Augmentation) == augmentations
     ]
+
+
+def _leave_nothing() -> None:
+    """What transforms write on the way lies in a folder that is gone with the process, not beside the rows they read.
+
+    Nothing would ever read it again: the step that called them keeps what came of it.
+    """
+    from datasets import disable_caching
+
+    disable_caching()
 
 
 def _created(scope: Scope) -> list[Transform]:

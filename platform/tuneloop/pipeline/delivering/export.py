@@ -54,7 +54,11 @@ def run(context: StepContext) -> dict[str, Any]:
         except Exception as error:
             # A variant that cannot be made is no reason to lose the run: the float model is whole.
             failed = f"could not be made: {type(error).__name__}: {error}"
-    sizes = {name: (context.folder / name / MODEL).stat().st_size for name in variants}
+    # A model may be made of several graphs.
+    sizes = {
+        name: sum(file.stat().st_size for file in (context.folder / name).rglob("*") if file.is_file())
+        for name in variants
+    }
     return {
         "variants": variants,
         "failed": failed,
@@ -77,10 +81,16 @@ def _spec(context: StepContext) -> ExportSpec:
     chosen = [position for _, position in lengths[middle : middle + _EXAMPLE_ROWS]]
     chosen += [position for _, position in lengths[: _EXAMPLE_ROWS - len(chosen)]]
     outputs = load_outputs(context, "validation")
+    # Inputs of one size have outputs of one size.
+    grows = any(isinstance(size, str) for tensor in preprocessor.tensors for size in tensor.shape[1:])
     return ExportSpec(
         inputs=preprocessor.tensors,
         outputs=tuple(
-            Tensor(name, "float32", ("batch", *("places",) * (array.ndim - 2), array.shape[-1]))
+            Tensor(
+                name,
+                "float32",
+                ("batch", *(("places",) * (array.ndim - 2) if grows else array.shape[1:-1]), array.shape[-1]),
+            )
             for name, array in outputs.items()
         ),
         example=padded(encoded, preprocessor.tensors, chosen),

@@ -16,6 +16,7 @@ from tuneloop.artifact import (
     Part,
     PluginUse,
     Signature,
+    Teacher,
     Variant,
     canonical_json,
 )
@@ -45,7 +46,7 @@ def make_manifest(
     """
     project, done = context.project, context.done
     verify = done["verify"].output
-    parent = context.scope.request.parent
+    parent, teacher = context.scope.request.parent, done["tune"].output["teacher"]
     fingerprints = {name: result.fingerprint for name, result in done.items()}
     return Manifest(
         model=project.name,
@@ -68,6 +69,7 @@ def make_manifest(
         lineage=Lineage(
             parent=parent.sha256 if parent else None,
             pipeline=hashlib.sha256(canonical_json(fingerprints)).hexdigest(),
+            teacher=Teacher(**teacher) if teacher else None,
         ),
         plugins=_plugins(context, preprocessor, signals),
         libraries=_libraries(),

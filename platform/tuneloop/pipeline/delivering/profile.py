@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,14 @@ from tuneloop.pipeline.evaluating.calibrate import fit_calibration
 from tuneloop.pipeline.evaluating.calibrated import calibrate
 from tuneloop.pipeline.evaluating.generating import answer_prompts
 from tuneloop.pipeline.evaluating.scoring import Scorer, judge
+from tuneloop.pipeline.evaluating.written import judged_answers
 from tuneloop.pipeline.runs import parts
 from tuneloop.pipeline.runs.cache import fresh
 from tuneloop.pipeline.runs.step import Scope, Step, StepContext, used
 from tuneloop.serving.generating.predictor import open_predictor
 from tuneloop.serving.predictor import Predictor
 from tuneloop.serving.versions.examples import answer_each, write_examples
+from tuneloop.tasks.written import writes
 
 ARTIFACT = "artifact"
 _EXAMPLES = 8
@@ -65,6 +67,7 @@ def run(context: StepContext) -> dict[str, Any]:
     shutil.copytree(context.file("tune", TRAINING), folder / TRAINING)
     batches = {name: _answer(context, predictor, name) for name in _HOLDOUT}
     values = {name: truths(*_rows(context, name))[: len(batches[name].rows)] for name in _HOLDOUT}
+    task, batches = _settled(predictor, batches, values["validation"])
     wanted = context.project.evaluate.calibrate == "temperature"
     batches, calibrated = calibrate(predictor, batches, values, wanted=wanted)
     embedding = next(
@@ -151,11 +154,27 @@ def _answer(context: StepContext, predictor: Predictor, name: str) -> SignalBatc
     return SignalBatch(checked, encoded, outputs, predictor.task.answers_to(checked, outputs))
 
 
+def _settled(
+    predictor: Predictor, batches: dict[str, SignalBatch], values: Sequence[Any]
+) -> tuple[Task, dict[str, SignalBatch]]:
+    """The task as `validation` settles it, also set on the predictor, and the answers that it gives."""
+    asked = batches["validation"]
+    task = predictor.task.settle(asked.rows, asked.outputs, values)
+    if task is predictor.task:
+        return task, batches
+    predictor.task = task
+    return task, {
+        name: replace(batch, answers=task.answers_to(batch.rows, batch.outputs)) for name, batch in batches.items()
+    }
+
+
 def _judged(
     context: StepContext, predictor: Predictor, batch: SignalBatch, values: Sequence[Any]
 ) -> tuple[Predictions, NDArray[Any]]:
     """What metrics read of the test split."""
     task = predictor.task
+    if writes(task):
+        return judged_answers(task, batch.answers, values)
     if task.loss != "likelihood":
         return judge(task, batch.outputs, values, batch.rows)
     # The batch holds generated answers; the right ones are scored.

@@ -16,11 +16,13 @@ from tuneloop.pipeline.delivering.export import FLOAT
 from tuneloop.pipeline.evaluating.evaluate import load_outputs
 from tuneloop.pipeline.evaluating.generating import check_texts
 from tuneloop.pipeline.evaluating.scoring import Scorer, judge, same
+from tuneloop.pipeline.evaluating.written import check_written, judge_served
 from tuneloop.pipeline.runs import parts
 from tuneloop.pipeline.runs.cache import fresh
 from tuneloop.pipeline.runs.step import Scope, Step, StepContext
 from tuneloop.serving.generating.predictor import open_predictor
 from tuneloop.serving.predictor import Predictor
+from tuneloop.tasks.written import writes
 
 BATCH_SIZES = (1, 3, 16)
 SERVED = "served"
@@ -92,7 +94,9 @@ def _parity(context: StepContext) -> dict[str, Any]:
             f"difference is {largest:.3g} (export.tolerance allows {allowed.tolerance:g}), and {changed} answers "
             f"changed ({share:.2%}; allowed are {allowed.max_changed:.2%})"
         )
-    if task.loss == "likelihood":
+    if writes(task):
+        check_written(parts.tuned_model(context), predictor, checked)
+    elif task.loss == "likelihood":
         check_texts(parts.tuned_model(context), predictor, checked)
     return {"rows": len(rows), "max_difference": largest, "changed_answers": changed}
 
@@ -121,11 +125,14 @@ def _metrics(context: StepContext, variant: str) -> dict[str, float]:
     rows = parts.split_rows(context, "validation")
     columns = parts.columns_of(context, rows)
     checked = check_rows(preprocessor, model_rows(rows, columns))
-    encoded = preprocessor.encode(checked)
     predictor = open_predictor(context.file("export", variant) / MODEL, task, preprocessor, threads=2)
+    scorer = Scorer(context.project, context.plugins)
+    if writes(task):
+        return scorer.score(*judge_served(predictor, checked, truths(rows, columns)))
+    encoded = preprocessor.encode(checked)
     # One row a call: dynamic quantisation scales by batch, and a batch of one is what most requests are.
     outputs = run_in_batches(predictor, encoded, len(rows), 1)
-    return Scorer(context.project, context.plugins).score(*judge(task, outputs, truths(rows, columns), checked))
+    return scorer.score(*judge(task, outputs, truths(rows, columns), checked))
 
 
 def _choose(context: StepContext, scorer: Scorer, metrics: dict[str, dict[str, float]]) -> tuple[str, dict[str, str]]:

@@ -105,8 +105,10 @@ def energy_words(energy: Energy) -> str:
 def _making(manifest: Manifest) -> str:
     served = next(name for name, variant in manifest.variants.items() if variant.served)
     parent = f"the champion `{manifest.lineage.parent[:16]}`" if manifest.lineage.parent else "the base model"
+    teacher = manifest.lineage.teacher
+    taught = f", taught by `{teacher.model}` `{teacher.sha256[:16]}`" if teacher else ""
     return (
-        f"Base model `{manifest.base_model}`, strategy `{manifest.strategy}`, started from {parent}.\n"
+        f"Base model `{manifest.base_model}`, strategy `{manifest.strategy}`, started from {parent}{taught}.\n"
         f"Served variant: {served}. Largest difference of the export: {manifest.parity.max_difference:.3g} on "
         f"{manifest.parity.rows} rows, {manifest.parity.changed_answers} changed answers."
         f"{_chosen(manifest)}"
@@ -175,6 +177,11 @@ def _limits(facts: CardFacts) -> str:
 
 def _lineage(manifest: Manifest) -> str:
     parent = f"`{manifest.lineage.parent}`" if manifest.lineage.parent else "none"
+    teacher = manifest.lineage.teacher
+    taught = f" Teacher: `{teacher.model}` `{teacher.sha256}`." if teacher else ""
     plugins = ", ".join(f"{use.distribution} {use.version}" for use in manifest.plugins)
     libraries = ", ".join(f"{name} {version}" for name, version in sorted(manifest.libraries.items()))
-    return f"Parent: {parent}. Pipeline: `{manifest.lineage.pipeline}`.\nPlugins: {plugins}. Libraries: {libraries}.\n"
+    return (
+        f"Parent: {parent}.{taught} Pipeline: `{manifest.lineage.pipeline}`.\n"
+        f"Plugins: {plugins}. Libraries: {libraries}.\n"
+    )

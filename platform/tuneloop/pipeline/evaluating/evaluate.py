@@ -12,8 +12,11 @@ from tuneloop.pipeline.data.encoded import check_rows
 from tuneloop.pipeline.data.rows import model_rows, truths
 from tuneloop.pipeline.evaluating.network import run_model
 from tuneloop.pipeline.evaluating.scoring import Scorer, judge
+from tuneloop.pipeline.evaluating.written import judge_model
 from tuneloop.pipeline.runs import parts
 from tuneloop.pipeline.runs.step import Scope, Step, StepContext
+from tuneloop.preprocessing.source import SourcePreprocessor
+from tuneloop.tasks.written import writes
 
 SPLITS = ("validation", "test")
 OUTPUTS = "outputs-{}.npz"
@@ -36,7 +39,12 @@ def run(context: StepContext) -> dict[str, Any]:
         checked = check_rows(preprocessor, model_rows(rows, columns))
         outputs = run_model(strategy, model, preprocessor.encode(checked), len(rows))
         np.savez(context.folder / OUTPUTS.format(name), allow_pickle=False, **outputs)
-        predictions, references = judge(task, outputs, truths(rows, columns), checked)
+        if writes(task):
+            assert isinstance(preprocessor, SourcePreprocessor)
+            judged = judge_model(model, task, preprocessor, checked, truths(rows, columns))
+        else:
+            judged = judge(task, outputs, truths(rows, columns), checked)
+        predictions, references = judged
         metrics[name] = scorer.score(predictions, references)
         confusion = _confusion(predictions, references)
     return {

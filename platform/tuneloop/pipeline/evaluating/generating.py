@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.api import ABSENT, Arrays, Preprocessor, Row, SignalBatch, Strategy, VerificationError, scatter
-from tuneloop.preprocessing.prompt import SCORED, PromptPreprocessor
+from tuneloop.api import ABSENT, SCORED, Arrays, Preprocessor, Row, SignalBatch, Strategy, VerificationError, scatter
+from tuneloop.preprocessing.writing import WritingPreprocessor
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -25,7 +25,7 @@ _BATCH = 16
 
 def as_requests(preprocessor: Preprocessor, rows: Sequence[Row]) -> list[Row]:
     """Rows of the data as clients would send them: prompts without their answers; all others as they are."""
-    return preprocessor.requests(rows) if isinstance(preprocessor, PromptPreprocessor) else list(rows)
+    return preprocessor.requests(rows) if isinstance(preprocessor, WritingPreprocessor) else list(rows)
 
 
 def answer_prompts(predictor: Predictor, rows: Sequence[Row]) -> SignalBatch:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneloop.api import NO_PLACE, Arrays, Metric, Predictions, Row, RunError, Task
+from tuneloop.pipeline.evaluating.spoken import spelling
 
 if TYPE_CHECKING:
     from tuneloop.config import Project
@@ -122,6 +123,8 @@ def decoded(task: Task, logits: NDArray[Any], labels: NDArray[Any]) -> tuple[Pre
         return predictions, np.asarray(labels).round().astype(np.int64)
     if task.loss == "likelihood":
         return predictions, np.asarray(labels)
+    if task.loss == "ctc":
+        return predictions, task.references(spelling(task, labels))
     if task.loss == "cross_entropy":
         references = np.asarray(labels, dtype=np.int64)
         # Labels of words are as wide as the longest row of all, which need not be among these.

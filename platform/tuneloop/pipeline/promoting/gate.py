@@ -23,10 +23,12 @@ from tuneloop.pipeline.delivering.profile import open_artifact
 from tuneloop.pipeline.delivering.verify import run_in_batches
 from tuneloop.pipeline.evaluating.figures import interval_json, with_intervals
 from tuneloop.pipeline.evaluating.scoring import Scorer, judge
+from tuneloop.pipeline.evaluating.written import judge_served
 from tuneloop.pipeline.runs import parts
 from tuneloop.pipeline.runs.step import Scope, Step, StepContext
 from tuneloop.registry import CHAMPION, Registry
 from tuneloop.serving.predictor import Predictor
+from tuneloop.tasks.written import writes
 
 GOLDEN = "golden"
 _PLACES = {GOLDEN: "the golden holdout", FEEDBACK_TEST: "new labelled rows"}
@@ -102,6 +104,8 @@ def _judge(context: StepContext, artifact: Artifact, split: str) -> Judged:
     rows = parts.split_rows(context, split)
     columns = parts.columns_of(context, rows)
     checked = predictor.preprocessor.check(model_rows(rows, columns))
+    if writes(predictor.task):
+        return judge_served(predictor, checked, truths(rows, columns), None)
     # Row by row, as most requests come: a quantised graph scales by batch.
     outputs = run_in_batches(predictor, predictor.preprocessor.encode(checked), len(checked), 1)
     return judge(predictor.task, outputs, truths(rows, columns), checked)

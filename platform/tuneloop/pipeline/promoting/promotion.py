@@ -23,7 +23,7 @@ from tuneloop.serving.versions.channel import (
     read_channel,
     write_channel,
 )
-from tuneloop.serving.versions.transfer import mirror_channel
+from tuneloop.serving.versions.transfer import kept_signature, mirror_channel
 from tuneloop.storage import fetch_artifact, is_url
 
 if TYPE_CHECKING:
@@ -183,12 +183,15 @@ def shared_artifact(project: Project, registry: Registry, url: str, entry: Chann
 
 
 def channel_entry(project: Project, number: str, artifact: Artifact) -> ChannelEntry:
-    """What the channel says of a version."""
+    """What the channel says of a version; where its Bento lies on another host, with the signature that was kept."""
+    signature = signature_of(project, number)
+    if signature is None and (url := channel_url(project)):
+        signature = kept_signature(url, number, artifact.sha256)
     return ChannelEntry(
         version=number,
         artifact=str(artifact.folder.resolve()),
         sha256=artifact.sha256,
-        signature=signature_of(project, number),
+        signature=signature,
     )
 
 

@@ -42,6 +42,7 @@ def run(context: StepContext) -> dict[str, Any]:
             "data": artifact.manifest.data.fingerprint,
             "served": done["verify"].output["served"],
             "parent": artifact.manifest.lineage.parent,
+            **({"teacher": teacher.sha256} if (teacher := artifact.manifest.lineage.teacher) else {}),
             **_plugins(context, artifact),
             **{f"tune.{name}": value for name, value in project.tune.options.model_dump(mode="json").items()},
             **{f"model.{name}": value for name, value in project.model.options.model_dump(mode="json").items()},

@@ -47,8 +47,11 @@ def columns_of(context: StepContext, rows: Dataset) -> Columns:
 
 
 def task_class(context: StepContext) -> type[Task]:
-    """The class of the project's task."""
-    return context.plugins.get("task", context.project.task)
+    """The class of the project's task, in the form that its base model learns."""
+    plugins, project = context.plugins, context.project
+    task: type[Task] = plugins.get("task", project.task)
+    base: type[BaseModel] = plugins.get("base model", project.model.base)
+    return task.trained_by(base.loss)
 
 
 def preprocessor_class(context: StepContext, name: str) -> type[Preprocessor]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tuneloop.api import DataError, RunError
+from tuneloop.api import DataError, RunError, TuneloopError
 from tuneloop.artifact import Artifact, sha256_file
 from tuneloop.pipeline.runs.durable import launched, watched
+from tuneloop.pipeline.runs.faults import in_words
 from tuneloop.pipeline.runs.progress import Listener, ignore
 from tuneloop.pipeline.runs.records import (
     PROJECT,
@@ -189,7 +191,9 @@ def prepare(
         promote=promote,
         chosen=artifact.manifest.chosen if artifact is not None else None,
     )
-    request = create(project.state, request, _project_file(project), _read(feedback))
+    file, rows = _project_file(project), _read(feedback)
+    with in_words(project.state):
+        request = create(project.state, request, file, rows)
     share_request(project, run_id)
     return Scope(project, plugins, request, listen)
 
@@ -244,9 +248,25 @@ def _alone(scope: Scope) -> RunResult:
         with working_on(folder):
             # Machines may share the database and go on with a run; what its steps wrote lies in one folder of it.
             executor = f"{scope.request.run}.{place_of(folder)}"
-            return _in_workflow(scope, executor, executor if attempt == 1 else f"{executor}.{attempt}")
+            with _resumable(scope.project.state, scope.request.run):
+                return _in_workflow(scope, executor, executor if attempt == 1 else f"{executor}.{attempt}")
     finally:
         close_scope(scope)
+
+
+@contextmanager
+def _resumable(state: Path, run: str) -> Iterator[None]:
+    """Errors that end a run say how to go on with it; what its steps finished is kept."""
+    note = (
+        f"What run {run} has done is kept. Once the cause is gone, it goes on, with the project file as it was, by: "
+        f"tuneloop run --resume {run}"
+    )
+    try:
+        with in_words(state):
+            yield
+    except TuneloopError as error:
+        error.add_note(note)
+        raise
 
 
 def _in_workflow(scope: Scope, executor: str, identity: str) -> RunResult:

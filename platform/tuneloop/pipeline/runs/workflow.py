@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import time
@@ -17,6 +18,7 @@ from tuneloop.pipeline.evaluating import crossvalidate, evaluate
 from tuneloop.pipeline.promoting import gate, register
 from tuneloop.pipeline.promoting.promotion import promote, publish
 from tuneloop.pipeline.runs.cache import fingerprint, perform, step_folder
+from tuneloop.pipeline.runs.faults import explained
 from tuneloop.pipeline.runs.progress import Progress
 from tuneloop.pipeline.runs.records import PROJECT, note_step, read_request, run_folder, update_status
 from tuneloop.pipeline.runs.sharing import forget
@@ -109,7 +111,10 @@ def workflow() -> Callable[[str, str], dict[str, Any]]:
             return _pipeline(scope, do, settle)
         except Exception as error:
             folder = run_folder(scope.project.state, run)
-            update_status(folder, state="failed", reasons=(str(error) or repr(error),))
+            said = explained(error, scope.project.state) or error
+            # A full disk may not even take this: the run then counts as cut off.
+            with contextlib.suppress(OSError):
+                update_status(folder, state="failed", reasons=(str(said) or repr(said),))
             raise
 
     return pipeline

@@ -13,18 +13,23 @@ from numpy.typing import NDArray
 
 from tuneloop.api import ABSENT, NO_PLACE, Columns, DataError, Predictions, Preprocessor, Task
 from tuneloop.artifact import PREPROCESSOR
+from tuneloop.pipeline.data.encoded import check_rows
 from tuneloop.pipeline.data.encoding import Encoding, encode_split, process_count
 from tuneloop.pipeline.data.quoted import Quoted, quoted_rows
-from tuneloop.pipeline.data.rows import open_rows
+from tuneloop.pipeline.data.rows import model_rows, open_rows, truths
 from tuneloop.pipeline.evaluating.generating import unigram_logits, untuned_logits
 from tuneloop.pipeline.evaluating.kept import keep_left_out, keep_probe
 from tuneloop.pipeline.evaluating.scoring import Scorer, decoded, judge
+from tuneloop.pipeline.evaluating.spoken import constant_transcript, untuned_frames
+from tuneloop.pipeline.evaluating.written import constant_text, judge_model
 from tuneloop.pipeline.runs import parts
 from tuneloop.pipeline.runs.cache import fresh
 from tuneloop.pipeline.runs.model_files import model_files
 from tuneloop.pipeline.runs.parent import parent_artifact
 from tuneloop.pipeline.runs.step import Scope, Step, StepContext, options, used
 from tuneloop.pipeline.tuning.simple import constant_spans, in_places, probe_labels, probe_spans, share_logits
+from tuneloop.preprocessing.source import SourcePreprocessor
+from tuneloop.tasks.written import writes
 
 ENCODED = ("train", "validation", "test")
 PLACED = "placed"
@@ -104,10 +109,19 @@ def _labels(context: StepContext, name: str) -> NDArray[Any]:
     return np.asarray(open_rows(context.folder / name).with_format("numpy")["labels"][:])
 
 
+def _truths(context: StepContext, name: str) -> list[Any]:
+    rows = parts.split_rows(context, name)
+    return truths(rows, parts.columns_of(context, rows))
+
+
 def _constant(context: StepContext, task: Task, quoted: Quoted | None) -> tuple[Predictions, NDArray[Any]]:
     train, test = _labels(context, "train"), _labels(context, "test")
     if quoted is not None:
         return constant_spans(task, train, quoted)
+    if writes(task):
+        return constant_text(task, *(_truths(context, name) for name in ("train", "test")))
+    if task.loss == "ctc":
+        return constant_transcript(task, train, test)
     if task.loss == "likelihood":
         return decoded(task, unigram_logits(*(open_rows(context.folder / name) for name in ("train", "test"))), test)
     if task.loss == "binary_cross_entropy":
@@ -129,8 +143,18 @@ def _probe(
     from sklearn.preprocessing import StandardScaler
 
     train, test = _labels(context, "train")[:_PROBE_ROWS], _labels(context, "test")
+    if writes(task):
+        assert isinstance(preprocessor, SourcePreprocessor)
+        rows = model_rows(found := parts.split_rows(context, "test"), parts.columns_of(context, found))
+        model = parts.base_model(context).build(context.project.root, task, preprocessor)
+        return judge_model(model, task, preprocessor, check_rows(preprocessor, rows), _truths(context, "test"))
     if task.loss == "likelihood":
         return decoded(task, _untuned(context, task, preprocessor), test)
+    if task.loss == "ctc":
+        base = parts.base_model(context)
+        model = base.build(context.project.root, task, preprocessor)
+        encoded = open_rows(context.folder / "test")
+        return decoded(task, untuned_frames(parts.strategy(context, base), model, preprocessor.tensors, encoded), test)
     features = _features(context, task, preprocessor)
     if task.loss == "span":
         assert quoted is not None

@@ -45,6 +45,20 @@ def teacher_inputs(scope: Scope) -> str | None:
         ) from error
 
 
+def teacher_used(scope: Scope) -> dict[str, str] | None:
+    """Which artifact teaches: its `model` and `sha256`; None: none does.
+
+    Raises:
+        ArtifactError: Its manifest is none.
+    """
+    tune = scope.project.tune
+    folder = scope.plugins.create("strategy", tune.strategy, tune.options).teacher(scope.project.root)
+    if folder is None:
+        return None
+    artifact = Artifact.open(folder)
+    return {"model": artifact.manifest.model, "sha256": artifact.sha256}
+
+
 def taught(context: StepContext, strategy: Strategy, task: Task, rows: Dataset) -> Dataset:
     """The encoded training rows, with the column `teacher` where the strategy has a teacher.
 

@@ -9,10 +9,12 @@ from tuneloop.api import BaseModel, FitResult, Preprocessor, Report, Strategy, T
 from tuneloop.pipeline.data.quoted import quoted_rows
 from tuneloop.pipeline.data.rows import open_rows
 from tuneloop.pipeline.evaluating.scoring import Scorer, decoded, judge
+from tuneloop.pipeline.evaluating.written import PERPLEXITY, perplexity
 from tuneloop.pipeline.runs import parts
 from tuneloop.pipeline.runs.step import StepContext
 from tuneloop.pipeline.tuning.baseline import PLACED
 from tuneloop.pipeline.tuning.teaching import taught
+from tuneloop.tasks.written import writes
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -57,12 +59,13 @@ class Training:
                 return scorer.score(*judge(task, {"logits": logits}, quoted[1], quoted[0]))
             return scorer.score(*decoded(task, logits, labels))
 
+        written = writes(task)
         return TrainingData(
             train=self.rows(),
             validation=open_rows(context.file("baseline", "validation")),
             tensors=self.preprocessor.tensors,
             loss=task.loss,
-            metric=metric,
-            best=scorer.stopping,
-            maximize=scorer.maximize(scorer.stopping),
+            metric=(lambda logits, _: perplexity(logits)) if written else metric,
+            best=PERPLEXITY if written else scorer.stopping,
+            maximize=not written and scorer.maximize(scorer.stopping),
         )

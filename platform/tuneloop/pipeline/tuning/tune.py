@@ -10,7 +10,7 @@ from tuneloop.pipeline.evaluating.energy import metered
 from tuneloop.pipeline.runs.model_files import model_files
 from tuneloop.pipeline.runs.step import Scope, Step, StepContext, options, used
 from tuneloop.pipeline.tuning.launching import CHECKPOINTS, launch
-from tuneloop.pipeline.tuning.teaching import teacher_inputs
+from tuneloop.pipeline.tuning.teaching import teacher_inputs, teacher_used
 
 
 def _inputs(scope: Scope) -> dict[str, Any]:
@@ -35,8 +35,9 @@ def run(context: StepContext) -> dict[str, Any]:
         "best_epoch": result["best_epoch"],
         "warm_start": warm,
         "energy": energy.as_json(),
+        "teacher": teacher_used(context.scope),
         "summary": {"epochs": epochs, "best epoch": result["best_epoch"], **({"warm start": True} if warm else {})},
     }
 
 
-STEP = Step("tune", 1, ("baseline",), _inputs, run, shared=(TRAINING,))
+STEP = Step("tune", 2, ("baseline",), _inputs, run, shared=(TRAINING,))

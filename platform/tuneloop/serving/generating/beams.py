@@ -43,6 +43,7 @@ class Beams(Generation):
             raise ServingError("the model gave a number that is not finite")
         known = log_softmax(logits)
         entropies = np.maximum(0.0, -(np.exp(known) * known).sum(axis=-1))
+        known[:, self.forbidden] = -np.inf
         sums = (known + np.array([[beam.sum] for beam in self._open])).reshape(-1)
         # Each beam may bring as many ends as there are end tokens, and the open ones shall still be `width`.
         wanted = min(len(sums), max(2, 1 + len(self.stops)) * width)
@@ -70,6 +71,10 @@ class Beams(Generation):
             self._settle()
         else:
             self.graph.reorder(self.cache, rows)
+
+    @property
+    def _begun(self) -> bool:
+        return bool(self._open and self._open[0].chosen)
 
     def _worth(self, beam: _Beam) -> float:
         return beam.sum / float(len(beam.chosen) ** self.options.length_penalty)

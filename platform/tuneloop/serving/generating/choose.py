@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,10 +33,18 @@ def log_softmax(logits: NDArray[np.floating]) -> Floats:
     return shifted
 
 
-def choose(logits: NDArray[np.floating], options: GenerationOptions, draw: np.random.Generator) -> Chosen:
+def choose(
+    logits: NDArray[np.floating],
+    options: GenerationOptions,
+    draw: np.random.Generator,
+    forbidden: Sequence[int] = (),
+) -> Chosen:
     """The next token of one row, `logits [vocabulary]`; `draw` gives one number where tokens are drawn."""
     known = log_softmax(logits)
     entropy = max(0.0, float(-(np.exp(known) * known).sum()))
+    if forbidden:
+        logits = logits.copy()
+        logits[list(forbidden)] = -np.inf
     if options.temperature > 0:
         token = _drawn(distribution(logits, options), float(draw.random()))
     else:

@@ -34,7 +34,7 @@ class GenerationCounts:
         self._ends[FAILED if failed else generation.finish_reason or GONE].inc()
         self._tokens.inc(count)
         if generation.done:
-            self._prompts.inc(len(generation.prompt))
+            self._prompts.inc(generation.prompt_tokens)
         if ticket.first:
             self._first.observe(max(0.0, ticket.first - arrived))
             if count > 1 and generation.done:

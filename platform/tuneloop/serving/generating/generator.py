@@ -10,8 +10,8 @@ from tuneloop.api import RequestError, Row, SignalBatch
 from tuneloop.serving.generating.counts import GenerationCounts
 from tuneloop.serving.generating.generation import Generation
 from tuneloop.serving.generating.options import GREEDY, MOST_TEXTS, GenerationOptions
-from tuneloop.serving.generating.predictor import GeneratingPredictor
 from tuneloop.serving.generating.turns import Listener, Turns
+from tuneloop.serving.generating.writing import WritingPredictor
 
 
 class Generator:
@@ -25,7 +25,7 @@ class Generator:
     """
 
     def __init__(
-        self, predictor: GeneratingPredictor, counts: GenerationCounts, *, threads: int, most_waiting: int
+        self, predictor: WritingPredictor, counts: GenerationCounts, *, threads: int, most_waiting: int
     ) -> None:
         self._predictor, self._counts = predictor, counts
         self._turns = Turns(threads=threads, most_waiting=most_waiting, changed=counts.under_way)
@@ -82,10 +82,10 @@ class Generator:
         self, rows: Sequence[Row], options: GenerationOptions, rendered: bool
     ) -> tuple[list[Row], list[Generation]]:
         predictor = self._predictor
-        answers = predictor.prompts.settings.answers
+        answers = predictor.writing.settings.answers
         for position, row in enumerate(rows):
             if answers is not None and isinstance(row, dict) and answers in row:
-                said = f"is not a column of this model; a row has: {predictor.prompts.settings.column}"
+                said = f"is not a column of this model; a row has: {predictor.writing.settings.column}"
                 raise RequestError(said, field=answers, row=position)
         checked = predictor.preprocessor.check(rows)
         seeds = (

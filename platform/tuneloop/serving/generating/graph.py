@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.api import ArtifactError
+from tuneloop.api import Arrays, ArtifactError
 
 _PAST, _PRESENT = "past.", "present."
 
@@ -55,12 +55,17 @@ class DecoderGraph:
         self.vocabulary = int(session.get_outputs()[0].shape[-1])
 
     def begin(self, rows: int = 1, fixed: Mapping[str, Any] | None = None) -> Cache:
-        """An empty cache."""
+        """An empty cache.
+
+        Args:
+            rows: Texts that are written together.
+            fixed: What an encoder made of their sources, as `EncoderGraph.read` gives it.
+        """
         values = {
             name: self._value(np.zeros((rows, shape[1], 0, shape[3]), dtype=np.float32))
             for name, shape in self._empty.items()
         }
-        return Cache(0, values, {name: self._value(array) for name, array in (fixed or {}).items()})
+        return Cache(0, values, {name: value for name, value in (fixed or {}).items() if name in self._names})
 
     def step(self, tokens: NDArray[np.int64], cache: Cache) -> NDArray[np.float32]:
         """Read tokens `int64 [rows, n]` and give the logits of those that follow, `float32 [rows, n, vocabulary]`.
@@ -74,7 +79,6 @@ class DecoderGraph:
             "attention_mask": np.ones((rows, total), dtype=np.int64),
             "position_ids": np.tile(np.arange(cache.length, total, dtype=np.int64), (rows, 1)),
         }
-        # An encoder's mask goes by the same name in graphs that read its output.
         feed = {name: self._value(array) for name, array in given.items() if name in self._names}
         feed |= cache.values
         feed.update(cache.fixed)
@@ -87,28 +91,64 @@ class DecoderGraph:
         return found
 
     def reorder(self, cache: Cache, rows: Sequence[int]) -> None:
-        """Let the cache's rows be those at these positions: a row may be taken twice, or dropped."""
+        """Let the cache's rows be those at these positions: a row may be taken twice, or dropped.
+
+        All rows of a cache with an encoder's output are of one source.
+        """
         order = np.asarray(rows, dtype=np.int64)
-        cache.values = {
-            name: self._value(np.ascontiguousarray(value.numpy()[order])) for name, value in cache.values.items()
-        }
+        cache.values = {name: self._taken(value, order) for name, value in cache.values.items()}
+        if any(value.shape()[0] != len(order) for value in cache.fixed.values()):
+            first = np.zeros_like(order)
+            cache.fixed = {name: self._taken(value, first) for name, value in cache.fixed.items()}
+
+    def _taken(self, value: Any, order: NDArray[np.int64]) -> Any:
+        return self._value(np.ascontiguousarray(value.numpy()[order]))
 
     def _run(self, feed: Mapping[str, Any]) -> list[Any]:
-        if self._device == "cpu":
-            # Without NumPy arrays in between, the cache is not copied at each step.
-            found: list[Any] = self._session.run_with_ort_values(self._outputs, dict(feed))
-            return found
-        binding = self._session.io_binding()
-        for name, value in feed.items():
-            binding.bind_ortvalue_input(name, value)
-        for name in self._outputs:
-            binding.bind_output(name, self._device, 0)
-        self._session.run_with_iobinding(binding)
-        binding.synchronize_outputs()
-        bound: list[Any] = binding.get_outputs()
-        return bound
+        return run_bound(self._session, self._outputs, feed, self._device)
 
     def _value(self, array: NDArray[Any]) -> Any:
-        from onnxruntime import OrtValue
+        return on_device(array, self._device)
 
-        return OrtValue.ortvalue_from_numpy(array, self._device, 0)
+
+class EncoderGraph:
+    """Calls of the graph that reads sources, as `tuneloop_onnx.encoder_decoder` writes it.
+
+    Args:
+        session: An `onnxruntime.InferenceSession`.
+        device: Where it runs, `cpu` or `cuda`: what it gives stays there.
+    """
+
+    def __init__(self, session: Any, device: str = "cpu") -> None:
+        self._session, self._device = session, device
+        self._inputs = [one.name for one in session.get_inputs()]
+        self._outputs = [one.name for one in session.get_outputs()]
+
+    def read(self, source: Arrays) -> dict[str, Any]:
+        """What a decoder reads of some sources, by the name of the input that takes it."""
+        feed = {name: on_device(np.ascontiguousarray(source[name]), self._device) for name in self._inputs}
+        return dict(zip(self._outputs, run_bound(self._session, self._outputs, feed, self._device), strict=True))
+
+
+def run_bound(session: Any, outputs: Sequence[str], feed: Mapping[str, Any], device: str) -> list[Any]:
+    """The outputs of a session as ONNX Runtime holds them."""
+    if device == "cpu":
+        # Without NumPy arrays in between, a cache is not copied at each step.
+        found: list[Any] = session.run_with_ort_values(list(outputs), dict(feed))
+        return found
+    binding = session.io_binding()
+    for name, value in feed.items():
+        binding.bind_ortvalue_input(name, value)
+    for name in outputs:
+        binding.bind_output(name, device, 0)
+    session.run_with_iobinding(binding)
+    binding.synchronize_outputs()
+    bound: list[Any] = binding.get_outputs()
+    return bound
+
+
+def on_device(array: NDArray[Any], device: str) -> Any:
+    """An array as ONNX Runtime holds it."""
+    from onnxruntime import OrtValue
+
+    return OrtValue.ortvalue_from_numpy(array, device, 0)

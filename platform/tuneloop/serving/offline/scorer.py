@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneloop.api import Answer, Arrays, Encoded, RequestError, Row, scatter
-from tuneloop.serving.generating.predictor import GeneratingPredictor
+from tuneloop.serving.generating.writing import WritingPredictor
 from tuneloop.serving.loader import Loaded
 from tuneloop.serving.offline.inputs import Window
 
@@ -77,7 +77,7 @@ class Scorer:
         refused = dict(prepared.refused)
         answers: list[Answer | None] = [None] * len(prepared.window.records)
         positions = prepared.positions
-        if isinstance(self._predictor, GeneratingPredictor):
+        if isinstance(self._predictor, WritingPredictor):
             texts = self._pool.map(self._generate, prepared.rows)
             for position, found in zip(positions, texts, strict=True):
                 if isinstance(found, Refusal):

@@ -76,10 +76,12 @@ def _lineage(artifact: Artifact) -> list[Any]:
     from cyclonedx.model import Property
 
     manifest = artifact.manifest
+    teacher = manifest.lineage.teacher
     said = {
         "data": manifest.data.fingerprint,
         "pipeline": manifest.lineage.pipeline,
         "parent": manifest.lineage.parent,
+        "teacher": teacher.sha256 if teacher else None,
     }
     return [Property(name=f"tuneloop:{name}", value=value) for name, value in said.items() if value is not None]
 

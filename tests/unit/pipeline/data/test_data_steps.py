@@ -138,3 +138,38 @@ def test_the_project_says_which_findings_stop_it_and_which_are_not_looked_for(tm
         run_data_steps(scope_of(folder))
     file.write_text(text.replace("source: jsonl,", "source: jsonl, check: {ignore: [personal data]},"))
     assert run_data_steps(scope_of(folder))["check"].output["findings"] == []
+
+
+def test_labels_that_the_other_rows_contradict_are_shown_and_may_stop_a_run(tmp_path, scope_of):
+    said = {"en": "the parcel was late again and the driver lost it", "it": "il pacco era in ritardo e il corriere"}
+    rows = messages()
+    for row in rows:
+        words = said[row["language"]].split()
+        row["message"] = " ".join(words[(int(row["id"]) + k * 3) % len(words)] for k in range(5)) + f" {row['id']}"
+    rows[31]["language"] = "it"
+    folder = write_text_project(tmp_path / "desk", rows)
+    file = folder / "tuneloop.yaml"
+    text = file.read_text()
+    looked = "[near-duplicates, near-leakage]"
+    file.write_text(text.replace("source: jsonl,", f"source: jsonl, check: {{ignore: {looked}}},"))
+    [found] = run_data_steps(scope_of(folder))["check"].output["findings"]
+    assert (found["name"], found["rows"]) == ("label errors", [31])
+    assert "row 31 is 'it', rather 'en'" in found["text"]
+    stop = "check: {stop: [label errors], ignore: [near-duplicates, near-leakage]},"
+    file.write_text(text.replace("source: jsonl,", f"source: jsonl, {stop}"))
+    with pytest.raises(DataError, match=r"(?s)data\.check\.stop.*label errors: 1 labels"):
+        run_data_steps(scope_of(folder))
+    ignored = "check: {ignore: [label errors, near-duplicates, near-leakage]},"
+    file.write_text(text.replace("source: jsonl,", f"source: jsonl, {ignored}"))
+    assert run_data_steps(scope_of(folder))["check"].output["findings"] == []
+
+
+def test_nothing_is_left_beside_the_rows_that_were_read(tmp_path, scope_of):
+    folder = write_text_project(tmp_path / "desk", messages())
+    file = folder / "tuneloop.yaml"
+    augment = "source: jsonl, transforms: [{name: text-augment, columns: [message]}],"
+    file.write_text(file.read_text().replace("source: jsonl,", augment))
+    done = run_data_steps(scope_of(folder))
+    assert done["split"].output["augmented"] > 0
+    kept = {path.name for path in (done["load"].folder / done["load"].output["rows"]).iterdir()}
+    assert kept == {"data-00000-of-00001.arrow", "dataset_info.json", "state.json"}

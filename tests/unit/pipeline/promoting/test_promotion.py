@@ -9,11 +9,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.unit.test_registry import entry
+from tests.unit.registry.test_registry import entry
+from tests.unit.serving.conftest import make_keys
 
+from tuneloop.pipeline.delivering.package import bento_home
 from tuneloop.pipeline.promoting.challenge import Trial, challenge, stop_challenge
 from tuneloop.pipeline.promoting.promotion import channel_path, channel_url, current_channel, publish
 from tuneloop.registry import Registry
+from tuneloop.serving.packaging.bento import bento_folder
+from tuneloop.serving.trust.signature import MODEL_SUBJECT, SIGNATURE, Signer, Verifier
 from tuneloop.serving.versions.channel import read_channel
 
 pytest.importorskip("mlflow")
@@ -66,3 +70,33 @@ def test_a_host_follows_what_another_one_wrote(host: Host, tmp_path: Path, caplo
     with caplog.at_level(logging.WARNING):
         assert current_channel(one) == ended
     assert "what was known of the channel holds" in caplog.text
+
+
+def test_a_host_without_the_signed_bentos_leaves_versions_signed(host: Host, tmp_path: Path, monkeypatch: Any) -> None:
+    one, two = host("one"), host("two")
+    private, public = make_keys(tmp_path)
+    registry = Registry(one)
+    for number, (run, content) in enumerate((("run-1", "a"), ("run-2", "b")), 1):
+        made = entry(tmp_path, run, content)
+        registry.register(made)
+        place = bento_folder(bento_home(one.state), f"desk:{number}") / SIGNATURE
+        place.parent.mkdir(parents=True)
+        place.write_bytes(Signer(private).sign({MODEL_SUBJECT: made.artifact.sha256}, "desk", str(number)))
+        registry.promote(str(number), "ada", "better")
+        publish(one, registry)
+
+    def champion() -> str:
+        found = read_channel(channel_url(two)).champion
+        envelope = None if found.signature is None else found.signature.encode()
+        Verifier(public).check_model(envelope, found.sha256, model="desk", version=found.version)
+        return found.version
+
+    publish(two, Registry(two))
+    assert champion() == "2"
+    Registry(two).rollback("eve", "worse")
+    publish(two, Registry(two))
+    assert champion() == "1"
+    # What was never signed stays so.
+    Registry(two).register(entry(tmp_path, "run-3", "c"))
+    Registry(two).promote("3", "eve", "new")
+    assert publish(two, Registry(two)).champion.signature is None

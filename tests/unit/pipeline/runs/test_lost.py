@@ -106,11 +106,12 @@ def test_a_run_waits_for_its_database_and_is_resumed_when_mlflow_is_back(
         assert call("--resume").wait(DEADLINE) == 0, said.read_text()
         registry = Registry(load_project(table_project, default_manager()))
         assert [(one.number, one.run, one.gate) for one in registry.versions()] == [("1", record.request.run, "passed")]
-        with registry._client() as client:
+        with registry.store.client() as client:
             experiment = client.get_experiment_by_name(registry.name)
             (run,) = client.search_runs([experiment.experiment_id])
         assert run.info.status == "FINISHED"
     text = said.read_text()
     assert f"the database of runs at postgresql+psycopg://tuneloop:***@127.0.0.1:{postgres_server.port}/" in text
     assert "answers again" in text
+    assert f"by: tuneloop run --resume {record.request.run}" in text
     assert "geheim" not in text

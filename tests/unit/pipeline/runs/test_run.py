@@ -278,10 +278,12 @@ def test_a_failed_run_goes_on_after_the_cause_is_gone(tmp_path, write_project):
     data.write_bytes(content.replace(b",high", b",low"))
     plugins = default_manager()
     project = load_project(folder, plugins)
-    with pytest.raises(DataError, match="only the label 'low'"):
+    with pytest.raises(DataError, match="only the label 'low'") as caught:
         run_pipeline(project, plugins)
     (record,) = list_runs(project.state)
     assert (record.state, record.status.step) == ("failed", "check")
+    (note,) = caught.value.__notes__
+    assert note.endswith(f"tuneloop run --resume {record.request.run}")
     data.write_bytes(content)
     (folder / "tuneloop.yaml").write_text((folder / "tuneloop.yaml").read_text() + "# edited\n")
     edited = load_project(folder, plugins)

@@ -55,12 +55,17 @@ def teacher(root: Path) -> RunResult:
 
 
 def test_the_student_gets_the_teachers_logits_row_by_row(root: Path, teacher: RunResult) -> None:
-    from tuneloop.artifact import Artifact
+    from tuneloop.artifact import Artifact, Teacher
     from tuneloop.serving.predictor import Predictor
 
     section = f", distill: {{artifact: {teacher.artifact}, alpha: 0.8, temperature: 3}}"
     student = run(root / "student", more=section, hidden=8)
     assert student.artifact != teacher.artifact
+    taught, teaching = (Artifact.open(Path(str(one.artifact))) for one in (student, teacher))
+    assert teaching.manifest.lineage.teacher is None
+    assert taught.manifest.lineage.teacher == Teacher(model="flats", sha256=teaching.sha256)
+    assert f"Teacher: `flats` `{teaching.sha256}`." in (taught.folder / "card.md").read_text()
+    assert "Teacher" not in (teaching.folder / "card.md").read_text()
     (path,) = (root / "student" / ".tuneloop").rglob("teacher.npy")
     answers = np.load(path)
     (split,) = (root / "student" / ".tuneloop").rglob("split*/**/train/state.json")

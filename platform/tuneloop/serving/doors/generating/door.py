@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from tuneloop.serving.doors.problems import MEDIA_TYPE, Problem, as_problem
 from tuneloop.serving.doors.refusals import count_refusal
 from tuneloop.serving.engine import Engine, new_ids
 from tuneloop.serving.generating.chat import ChatTemplate
-from tuneloop.serving.generating.predictor import GeneratingPredictor
+from tuneloop.serving.generating.writing import WritingPredictor
 from tuneloop.serving.versions.split import key_of
 from tuneloop.serving.wishes import shown, wishes_of
 
@@ -90,8 +90,8 @@ class GeneratingDoor:
 
     def _read(self, path: str, body: bytes) -> tuple[Asked, Form]:
         model, predictor = self._engine.model, self._engine.live.predictor
-        assert isinstance(predictor, GeneratingPredictor)
-        settings = predictor.prompts.settings
+        assert isinstance(predictor, WritingPredictor)
+        settings = predictor.writing.settings
         if path == COMPLETIONS:
             asked = read_completion(body, model, settings.column)
             return asked, _openai(Shape(chat=False), model, asked)
@@ -108,7 +108,12 @@ class GeneratingDoor:
         wishes = replace(wishes_of(scope["headers"]), options=asked.options, rendered=asked.rendered)
         answered = await self._engine.predict(asked.rows, len(body), key_of(scope["headers"]), wishes)
         stored = shown(await self._engine.stored(answered, wishes))
-        return {**form.whole(answered.ids, answered.answers, answered.version), **stored}
+        return {**form.whole(answered.ids, self._texts(answered.answers), answered.version), **stored}
+
+    def _texts(self, answers: Sequence[Answer]) -> list[Answer]:
+        """The answers with what was written as `text`, whatever the task calls it."""
+        name = next(iter(self._engine.live.predictor.task.AnswerModel.model_fields))
+        return [{"text": answer[name], **{key: v for key, v in answer.items() if key != name}} for answer in answers]
 
     async def _stream(self, scope: Mapping[str, Any], body: bytes, asked: Asked, form: Form, events: Events) -> None:
         wishes = replace(wishes_of(scope["headers"]), options=asked.options, rendered=asked.rendered)
@@ -123,7 +128,7 @@ class GeneratingDoor:
                 first = False
             answered = await work
             stored = shown(await self._engine.stored(answered, wishes))
-            for last in form.last(ids[0], answered.answers[0], answered.version):
+            for last in form.last(ids[0], self._texts(answered.answers)[0], answered.version):
                 await events.put({**last, **stored})
             if form.done:
                 await events.raw(form.done)

@@ -41,7 +41,7 @@ def template(tmp_path_factory):
     """An empty store: making its tables takes seconds, so they are made once."""
     state = tmp_path_factory.mktemp("template")
     registry = Registry(SimpleNamespace(name="desk", state=state))
-    with registry._client() as client:
+    with registry.store.client() as client:
         client.search_experiments()
     return state / "mlflow.db"
 
@@ -79,7 +79,7 @@ def test_registering_again_after_a_kill_gives_the_same_version(registry, tmp_pat
     first, second = registry.register(entry(tmp_path, "run-1", "a")), registry.register(entry(tmp_path, "run-1", "a"))
     assert first == second
     assert len(registry.versions()) == 1
-    with registry._client() as client:
+    with registry.store.client() as client:
         experiment = client.get_experiment_by_name("desk").experiment_id
         assert len(client.search_runs([experiment])) == 1
         history = client.get_metric_history(client.search_runs([experiment])[0].info.run_id, "epoch/loss")
@@ -152,24 +152,6 @@ def test_changed_files_are_refused(registry, tmp_path):
         registry.fetch("1")
 
 
-def test_reading_makes_no_store(tmp_path, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    registry = Registry(SimpleNamespace(name="desk", state=tmp_path / "state"))
-    assert registry.versions() == ()
-    assert registry.history() == ()
-    assert registry.find(CHAMPION) is None
-    assert not (tmp_path / "state").exists()
-
-
-def test_a_store_that_cannot_be_reached_is_named(tmp_path, monkeypatch):
-    (tmp_path / "absent").write_text("a file, where a folder should be")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/absent/x.db")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    registry = Registry(SimpleNamespace(name="desk", state=tmp_path))
-    with pytest.raises(RegistryError, match="absent"):
-        registry.versions()
-
-
 class Killed(BaseException):
     """As SIGKILL between two calls of the client: nothing that handles errors runs."""
 
@@ -181,7 +163,7 @@ CHANGES = ("create_", "log_", "set_", "delete_")
 def killed_after(registry, calls):
     """Nothing comes after so many changes; gives a list that is filled when the end was reached."""
     reached = []
-    with registry._client() as client:
+    with registry.store.client() as client:
         real = client.__class__
 
     class Mortal(real):
@@ -210,7 +192,7 @@ def fresh(registry, tmp_path, template, number):
 
 
 def mlflow_runs(registry):
-    with registry._client() as client:
+    with registry.store.client() as client:
         experiment = client.get_experiment_by_name("desk").experiment_id
         return [(run.info.status, run.data.tags["tuneloop.sha256"]) for run in client.search_runs([experiment])]
 
@@ -271,12 +253,3 @@ def test_what_a_run_made_is_found_by_it(registry, tmp_path):
     registry.register(entry(tmp_path, "run-1", "a", passed=False))
     found = registry.made_by("run-1")
     assert (found.number, found.gate) == ("1", "refused")
-
-
-def test_a_server_that_is_not_there_is_named_without_its_password(tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ada:geheim@127.0.0.1:1/x")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    registry = Registry(SimpleNamespace(name="desk", state=tmp_path))
-    with pytest.raises(RegistryError, match=r"http://ada:\*\*\*@127\.0\.0\.1:1/x cannot be used: .*refused") as caught:
-        registry.reach()
-    assert "geheim" not in str(caught.value)

@@ -1,77 +1,30 @@
-"""The one place that names metrics. Every collector is made once a process, on first use.
-
-`prometheus_client` decides at import whether it runs in multiprocess mode, from `PROMETHEUS_MULTIPROC_DIR`; BentoML
-sets that variable while it starts. So it is imported inside functions here, and modules that need a collector ask
-`metrics()` when they are used, never when they are imported.
-
-A label set cannot be removed in multiprocess mode. A retired version's gauges are set to 0 instead, and the rules
-read only gauges above 0.
-"""
+"""The collectors of a server's worker."""
 
 from __future__ import annotations
 
-import functools
-import os
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from tuneloop.api import MissingExtraError
+from tuneloop.monitoring.metrics.names import (
+    DELAY_BUCKETS,
+    ESTIMATED_CORRECT,
+    ESTIMATED_ROWS,
+    LABEL_CLASS,
+    LABEL_CORRECTIONS,
+    LABEL_ERROR,
+    LABELS,
+    PREDICTION_BUCKETS,
+    REFERENCE_SCORE,
+    SIGNAL_OBSERVATIONS,
+    SIGNAL_REFERENCE_RATIO,
+    SIGNAL_REFERENCE_ROWS,
+    SLICE_LABELS,
+)
+from tuneloop.monitoring.metrics.once import once
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Gauge, Histogram
-
-T = TypeVar("T")
-
-SIGNAL_OBSERVATIONS = "tuneloop_signal_observations_total"
-SIGNAL_REFERENCE_RATIO = "tuneloop_signal_reference_ratio"
-SIGNAL_REFERENCE_ROWS = "tuneloop_signal_reference_rows"
-LABELS = "tuneloop_labels_total"
-REFERENCE_SCORE = "tuneloop_reference_score_ratio"
-
-CORRECT, WRONG, CORRECTED, INVALID = "correct", "wrong", "corrected", "invalid"
-OUTCOMES = (CORRECT, WRONG, CORRECTED, INVALID)
-"""Values of `outcome` in `tuneloop_labels_total`, of first labels; `corrected` counts every label that replaced one.
-Accuracy is `(correct + to_correct - to_wrong) / (correct + wrong)`: see `CORRECTIONS`."""
-
-AGREE, DIFFER, FAILED, DROPPED = "agree", "differ", "failed", "dropped"
-SHADOW_OUTCOMES = (AGREE, DIFFER, FAILED, DROPPED)
-"""Values of `outcome` in `tuneloop_shadow_rows_total`; agreement is `agree / (agree + differ)`."""
-
-BOTH, CHAMPION_ONLY, CHALLENGER_ONLY, NEITHER = "both", "champion", "challenger", "neither"
-RIGHT = (BOTH, CHAMPION_ONLY, CHALLENGER_ONLY, NEITHER)
-"""Values of `right` in `tuneloop_shadow_labels_total`: who was right about the same row."""
-
-TO_CORRECT, TO_WRONG = "to_correct", "to_wrong"
-CORRECTIONS = (TO_CORRECT, TO_WRONG)
-"""Values of `change` in `tuneloop_label_corrections_total`: a label that replaced another turned the outcome."""
-
-TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE = "tp", "fp", "fn"
-CLASS_KINDS = (TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE)
-"""Values of `kind` in `tuneloop_label_class_total`: rightly answered, wrongly answered, and missed, by class."""
-
-COUNTED, UNDONE = "counted", "undone"
-LABEL_CHANGES = (COUNTED, UNDONE)
-"""Values of `change` where a replaced label is taken back: `counted - undone` is what the last labels say."""
-
-LABEL_CLASS, LABEL_ERROR = "tuneloop_label_class_total", "tuneloop_label_error_power_total"
-LABEL_CORRECTIONS, SLICE_LABELS = "tuneloop_label_corrections_total", "tuneloop_slice_labels_total"
-ESTIMATED_CORRECT, ESTIMATED_ROWS = "tuneloop_estimated_correct_total", "tuneloop_estimated_rows_total"
-
-RISE, FALL = "rise", "fall"
-DIRECTIONS = (RISE, FALL)
-"""Values of `direction` in the metrics of detectors: which way the error went."""
-DETECTOR_ERROR = "tuneloop_detector_error_ratio"
-DETECTOR_LAST_CHANGE = "tuneloop_detector_last_change_timestamp_seconds"
-
-PREDICTION_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-"""Seconds."""
-DELAY_BUCKETS = (1.0, 10.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 259200.0, 604800.0, 2592000.0)
-"""Seconds: from one second to 30 days."""
-RUN_BUCKETS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 10800.0, 43200.0)
-"""Seconds: from ten seconds to half a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +75,7 @@ class Metrics:
     shadow_squared_error: Counter
 
 
-def _once(make: Callable[[], T]) -> Callable[[], T]:
-    """One call a process, also where two threads are the first: a collector cannot be registered twice."""
-    lock, made = threading.Lock(), functools.cache(make)
-
-    @functools.wraps(make)
-    def get() -> T:
-        with lock:
-            return made()
-
-    return get
-
-
-@_once
+@once
 def metrics() -> Metrics:
     """The collectors of this process, registered in the default registry.
 
@@ -273,124 +214,5 @@ def metrics() -> Metrics:
             "tuneloop_shadow_squared_error_total",
             "Sum of squared errors on rows that both answered, of champion or challenger.",
             [*pair, "of"],
-        ),
-    )
-
-
-def forget_dead_workers(folder: Path | None = None) -> tuple[int, ...]:
-    """Drop the live gauges of workers that were killed before they could do so themselves.
-
-    Args:
-        folder: The multiprocess folder; by default `PROMETHEUS_MULTIPROC_DIR`. Nothing happens where there is none.
-
-    Returns:
-        The process ids whose gauges were dropped.
-    """
-    place = folder or Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
-    if place == Path() or not place.is_dir():
-        return ()
-    from prometheus_client import multiprocess
-
-    found = {int(path.stem.rpartition("_")[2]) for path in place.glob("gauge_live*_*.db")}
-    dead = tuple(sorted(pid for pid in found if not _alive(pid)))
-    for pid in dead:
-        multiprocess.mark_process_dead(pid, str(place))  # type: ignore[no-untyped-call]
-    return dead
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-@dataclass(frozen=True, slots=True)
-class LoopMetrics:
-    """The collectors of `tuneloop loop`: alerts by what was decided, runs by how they ended, and their seconds."""
-
-    alerts: Counter
-    runs: Counter
-    run_seconds: Histogram
-    stage_seconds: Histogram
-    rollbacks: Counter
-
-
-@dataclass(frozen=True, slots=True)
-class DetectorMetrics:
-    """The collectors of the loop's detectors: what they read, what they said, and how they stand."""
-
-    outcomes: Counter
-    changes: Counter
-    failures: Counter
-    error_ratio: Gauge
-    last_change: Gauge
-
-
-@_once
-def detector_metrics() -> DetectorMetrics:
-    """The collectors of the detectors in the loop's process, registered in the default registry.
-
-    Raises:
-        MissingExtraError: `prometheus_client` is not installed.
-    """
-    try:
-        from prometheus_client import Counter, Gauge
-    except ImportError as error:
-        raise MissingExtraError("counting", "prometheus_client", "serve") from error
-
-    one = ["model", "version"]
-    each = [*one, "detector"]
-    return DetectorMetrics(
-        outcomes=Counter("tuneloop_detector_outcomes_total", "Labelled outcomes that the detectors were given.", one),
-        changes=Counter(
-            "tuneloop_detector_changes_total", "Changes of the error that a detector saw.", [*each, "direction"]
-        ),
-        failures=Counter(
-            "tuneloop_detector_failures_total", "Detectors that raised and were switched off for this version.", each
-        ),
-        error_ratio=Gauge(DETECTOR_ERROR, "Mean error as a detector sees it now, 0 to 1.", each),
-        last_change=Gauge(
-            DETECTOR_LAST_CHANGE,
-            "Unix time at which a detector last saw a change in this direction; 0: never.",
-            [*each, "direction"],
-        ),
-    )
-
-
-@_once
-def loop_metrics() -> LoopMetrics:
-    """The collectors of the loop's process, registered in the default registry.
-
-    Raises:
-        MissingExtraError: `prometheus_client` is not installed.
-    """
-    try:
-        from prometheus_client import Counter, Histogram
-    except ImportError as error:
-        raise MissingExtraError("counting", "prometheus_client", "serve") from error
-
-    return LoopMetrics(
-        alerts=Counter(
-            "tuneloop_loop_alerts_total", "Alerts received, by what was decided.", ["model", "alert", "decision"]
-        ),
-        runs=Counter("tuneloop_loop_runs_total", "Retrainings ended, by outcome.", ["model", "outcome"]),
-        run_seconds=Histogram(
-            "tuneloop_loop_run_seconds",
-            "Seconds from the decision for a run to its end.",
-            ["model"],
-            buckets=RUN_BUCKETS,
-        ),
-        stage_seconds=Histogram(
-            "tuneloop_loop_stage_seconds",
-            "Seconds that a stage of a run took, over restarts of the loop.",
-            ["model", "stage"],
-            buckets=RUN_BUCKETS,
-        ),
-        rollbacks=Counter(
-            "tuneloop_rollbacks_total", "Versions rolled back by the loop, by reason.", ["model", "reason"]
         ),
     )

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tuneloop.monitoring.metrics import forget_dead_workers, metrics
+from tuneloop.monitoring.metrics import forget_dead_workers
 
 WORKER = """
 import sys
@@ -17,20 +17,6 @@ m.live_version.labels("desk", "1", "abc").set(1)
 print("ready", flush=True)
 sys.stdin.read()
 """
-
-
-def test_collectors_are_made_once() -> None:
-    assert metrics() is metrics()
-
-
-def test_importing_monitoring_leaves_prometheus_client_alone() -> None:
-    """BentoML sets the multiprocess folder before that import, and it must be first."""
-    code = (
-        "import sys, tuneloop.monitoring.counters, tuneloop.monitoring.writer, tuneloop.monitoring.feedback,"
-        " tuneloop.monitoring.watcher, tuneloop.monitoring.stack;"
-        " sys.exit('prometheus_client' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_workers_are_merged_and_killed_ones_forgotten(tmp_path: Path) -> None:

@@ -39,17 +39,23 @@ def open_client(uri: str) -> MlflowClient:
     Raises:
         MissingExtraError: MLflow is not installed.
     """
-    for name, value in quiet_environment().items():
-        os.environ.setdefault(name, value)
+    quieten()
     try:
         from mlflow import MlflowClient
     except ImportError as error:
         raise MissingExtraError("the registry", "mlflow", "train") from error
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def quieten() -> None:
+    """Keep MLflow from telling the terminal what it does, for as long as this process lives."""
+    for name, value in quiet_environment().items():
+        os.environ.setdefault(name, value)
+    # Importing it sets the level of its loggers, unless the environment names one.
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # Each retry; where the last one fails, the error says it.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
 @contextmanager
