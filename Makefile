@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
 
-.PHONY: demo test test-slow test-cluster lint format bench-serving bench-drift bench-gate bench-scale bench-train bench-launch bench-prepare clean
+.PHONY: demo test test-slow test-cluster lint format bench-serving bench-drift bench-gate bench-scale bench-train bench-launch bench-prepare bench-tasks clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/tuneloop demo $(ARGS)
@@ -56,6 +56,11 @@ bench-launch: $(VENV)/.installed-dev
 # Memory and time of reading, checking, splitting and encoding two million rows.
 bench-prepare: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.prepare $(ARGS)
+
+# Every task on real data beside a plain reference; lines measured before are kept in the file and shown with them.
+bench-tasks: $(VENV)/.installed-dev
+	mkdir -p .tuneloop-bench
+	OMP_NUM_THREADS=2 $(BIN)/python -m tests.bench.tasks --keep .tuneloop-bench/tasks.json $(ARGS)
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
