@@ -85,7 +85,7 @@ def test_the_example_is_valid(tmp_path: Path, tools: Path, build: Callable[[Path
     made = tmp_path / "made.yaml"
     made.write_text(text)
     kinds = sorted(one["kind"] for one in YAML(typ="safe").load_all(text))
-    assert len(kinds) == 25
+    assert len(kinds) == 26
     command = [tools, "-m", "kubernetes_validate", "--strict", made]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
