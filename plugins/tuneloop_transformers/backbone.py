@@ -44,8 +44,13 @@ def load_backbone(checkpoint: Checkpoint) -> Any:
     return backbone
 
 
-def check_whole(checkpoint: Checkpoint, model: Any, missing: Iterable[str]) -> None:
-    """Refuse a model whose checkpoint lacks weights.
+def check_whole(
+    checkpoint: Checkpoint,
+    model: Any,
+    missing: Iterable[str],
+    why: str = "the checkpoint does not fit its config.json",
+) -> None:
+    """Refuse a model whose checkpoint lacks weights; `why` ends the message.
 
     Raises:
         PluginError: It lacks some; says how many.
@@ -54,5 +59,5 @@ def check_whole(checkpoint: Checkpoint, model: Any, missing: Iterable[str]) -> N
     if absent:
         raise PluginError(
             f"model.checkpoint {checkpoint.name!r} lacks {len(absent)} weights of its {type(model).__name__}, "
-            f"such as {absent[0]!r}: the checkpoint does not fit its config.json"
+            f"such as {absent[0]!r}: {why}"
         )

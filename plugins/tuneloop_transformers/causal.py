@@ -8,10 +8,10 @@ from typing import Any
 
 import pydantic
 
-from tuneloop.api import BaseModel, PluginError, Preprocessor, PreprocessorChoice, Task
+from tuneloop.api import BaseModel, Preprocessor, PreprocessorChoice, Task
 from tuneloop_transformers.backbone import require
-from tuneloop_transformers.checkpoint import Checkpoint, find_checkpoint, reading
-from tuneloop_transformers.whole import load_whole, save_whole
+from tuneloop_transformers.checkpoint import Checkpoint, find_checkpoint
+from tuneloop_transformers.whole import load_whole, read_whole, save_whole
 
 _PART = "base model 'causal-lm'"
 
@@ -72,21 +72,12 @@ class CausalLM(BaseModel):
             PluginError: The checkpoint cannot be read, or lacks weights.
         """
         require(_PART)
-        import torch
         from transformers import AutoModelForCausalLM
 
         from tuneloop_transformers.causal_network import CausalNetwork
 
         checkpoint = self._checkpoint(root)
-        with reading(checkpoint), torch.random.fork_rng(devices=[]):
-            model, report = AutoModelForCausalLM.from_pretrained(
-                **checkpoint.arguments, dtype=torch.float32, use_safetensors=True, output_loading_info=True
-            )
-        if absent := sorted(set(report["missing_keys"]) & {name for name, _ in model.named_parameters()}):
-            raise PluginError(
-                f"model.checkpoint {checkpoint.name!r} lacks {len(absent)} weights of its {type(model).__name__}, "
-                f"such as {absent[0]!r}: it is no whole language model"
-            )
+        model = read_whole(checkpoint, AutoModelForCausalLM, "it is no whole language model")
         if self.options.pack:
             from tuneloop_transformers.packing import check_packing
 

@@ -9,9 +9,9 @@ from typing import Any
 import pydantic
 
 from tuneloop.api import BaseModel, Preprocessor, PreprocessorChoice, Task
-from tuneloop_transformers.backbone import check_whole, require
-from tuneloop_transformers.checkpoint import Checkpoint, find_checkpoint, reading
-from tuneloop_transformers.whole import load_whole, save_whole
+from tuneloop_transformers.backbone import require
+from tuneloop_transformers.checkpoint import Checkpoint, find_checkpoint
+from tuneloop_transformers.whole import load_whole, read_whole, save_whole
 
 _PART = "base model 'seq2seq'"
 
@@ -70,17 +70,11 @@ class Seq2Seq(BaseModel):
             PluginError: The checkpoint cannot be read, or lacks weights.
         """
         require(_PART)
-        import torch
         from transformers import AutoModelForSeq2SeqLM
 
         from tuneloop_transformers.seq2seq_network import Seq2SeqNetwork
 
-        checkpoint = self._checkpoint(root)
-        with reading(checkpoint), torch.random.fork_rng(devices=[]):
-            model, report = AutoModelForSeq2SeqLM.from_pretrained(
-                **checkpoint.arguments, dtype=torch.float32, use_safetensors=True, output_loading_info=True
-            )
-        check_whole(checkpoint, model, report["missing_keys"])
+        model = read_whole(self._checkpoint(root), AutoModelForSeq2SeqLM)
         return Seq2SeqNetwork(model).eval()
 
     def save(self, model: Any, task: Task, folder: Path) -> None:  # noqa: ARG002

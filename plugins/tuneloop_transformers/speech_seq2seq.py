@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 import pydantic
 
 from tuneloop.api import BaseModel, LossName, PluginError, Preprocessor, PreprocessorChoice, Task
-from tuneloop_transformers.backbone import check_whole, require
-from tuneloop_transformers.checkpoint import Checkpoint, find_checkpoint, reading
+from tuneloop_transformers.backbone import require
+from tuneloop_transformers.checkpoint import Checkpoint, find_checkpoint
 from tuneloop_transformers.sounds import spectrogram_options
+from tuneloop_transformers.whole import load_whole, read_whole, save_whole
 
 _PART = "base model 'speech-seq2seq'"
 
@@ -80,18 +81,12 @@ class SpeechSeq2Seq(BaseModel):
             PluginError: The checkpoint cannot be read, lacks weights, or is no Whisper model.
         """
         require(_PART)
-        import torch
         from transformers import AutoModelForSpeechSeq2Seq
 
         from tuneloop_transformers.audio_network import shorten, sound_encoder
         from tuneloop_transformers.seq2seq_network import Seq2SeqNetwork
 
-        checkpoint = self._checkpoint(root)
-        with reading(checkpoint), torch.random.fork_rng(devices=[]):
-            model, report = AutoModelForSpeechSeq2Seq.from_pretrained(
-                **checkpoint.arguments, dtype=torch.float32, use_safetensors=True, output_loading_info=True
-            )
-        check_whole(checkpoint, model, report["missing_keys"])
+        model = read_whole(self._checkpoint(root), AutoModelForSpeechSeq2Seq)
         encoder = sound_encoder(model.model if model.config.model_type == "whisper" else model)
         frames = next(int(tensor.shape[2]) for tensor in preprocessor.tensors if tensor.name == "input_features")
         shorten(encoder, frames // 2)
@@ -100,8 +95,6 @@ class SpeechSeq2Seq(BaseModel):
 
     def save(self, model: Any, task: Task, folder: Path) -> None:  # noqa: ARG002
         """Write config.json and model.safetensors."""
-        from tuneloop_transformers.whole import save_whole
-
         save_whole(model, folder)
 
     def load(self, folder: Path, task: Task, preprocessor: Preprocessor) -> Any:  # noqa: ARG002
@@ -114,7 +107,6 @@ class SpeechSeq2Seq(BaseModel):
         from transformers import AutoModelForSpeechSeq2Seq
 
         from tuneloop_transformers.seq2seq_network import Seq2SeqNetwork
-        from tuneloop_transformers.whole import load_whole
 
         return load_whole(folder, AutoModelForSpeechSeq2Seq, Seq2SeqNetwork)
 

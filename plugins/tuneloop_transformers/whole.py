@@ -1,4 +1,4 @@
-"""A whole tuned transformer, with the head it came with, on disk: nothing of where it came from."""
+"""A whole transformer with the head it came with: read from a checkpoint, and once tuned kept without it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,31 @@ from pathlib import Path
 from typing import Any
 
 from tuneloop.api import ArtifactError
+from tuneloop_transformers.backbone import check_whole
+from tuneloop_transformers.checkpoint import Checkpoint, reading
 
 _CONFIG, _WEIGHTS = "config.json", "model.safetensors"
+
+
+def read_whole(checkpoint: Checkpoint, kind: Any, *why: str) -> Any:
+    """A checkpoint's model in float32; equal on every call.
+
+    Args:
+        checkpoint: Where it is.
+        kind: The class of transformers that reads it, such as `AutoModelForCausalLM`.
+        why: The end of the message where weights are missing, in place of that of `check_whole`.
+
+    Raises:
+        PluginError: The checkpoint cannot be read, or lacks weights.
+    """
+    import torch
+
+    with reading(checkpoint), torch.random.fork_rng(devices=[]):
+        model, report = kind.from_pretrained(
+            **checkpoint.arguments, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+        )
+    check_whole(checkpoint, model, report["missing_keys"], *why)
+    return model
 
 
 def save_whole(model: Any, folder: Path) -> None:

@@ -87,7 +87,7 @@ class PassagesPreprocessor(Preprocessor):
             *input_tensors(settings.tensors, axes, settings.pad_id, settings.unknown_id),
             Tensor(CONTEXT, "int64", axes),
         )
-        self._tokenizer = open_tokenizer(settings.tokenizer, self.name, settings.context)
+        self._tokenizer = open_tokenizer(settings.tokenizer, self.name, f"column {settings.context!r}")
         self._frame = _frame(self._tokenizer)
         self._longest_question = settings.max_length // 2 - len(self._frame)
         self.longest = settings.max_length

@@ -18,21 +18,19 @@ from tuneloop.api import (
     SCORED,
     Column,
     Columns,
-    DataError,
     Encoded,
-    MissingExtraError,
     RequestError,
     Row,
     Tensor,
 )
 from tuneloop.preprocessing.rows import check_columns, check_value
+from tuneloop.preprocessing.tokenizing import load_tokenizer, open_tokenizer, save_tokenizer
 from tuneloop.preprocessing.writing import COMPLETION, WritingPreprocessor
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 _SETTINGS = "prompt.json"
-_TOKENIZER = "tokenizer.json"
 
 
 class PromptSettings(pydantic.BaseModel):
@@ -63,10 +61,6 @@ class PromptPreprocessor(WritingPreprocessor):
 
     def __init__(self, settings: PromptSettings) -> None:
         super().__init__()
-        try:
-            from tokenizers import Tokenizer
-        except ImportError as error:
-            raise MissingExtraError("preprocessor 'prompt'", "tokenizers", "serve") from error
         self.settings: PromptSettings = settings
         self.columns = (Column(settings.column, "prompt"),)
         self._with_answer = (*self.columns, *([Column(settings.answers, "text")] if settings.answers else ()))
@@ -76,12 +70,7 @@ class PromptPreprocessor(WritingPreprocessor):
             Tensor("attention_mask", "int64", axes),
             Tensor(SCORED, "int64", axes),
         )
-        try:
-            self.tokenizer = Tokenizer.from_str(settings.tokenizer)
-        except Exception as error:
-            raise DataError(f"the tokenizer of column {settings.column!r} cannot be read: {error}") from error
-        self.tokenizer.no_padding()
-        self.tokenizer.no_truncation()
+        self.tokenizer = open_tokenizer(settings.tokenizer, self.name, f"column {settings.column!r}")
         self.longest = settings.max_length
 
     @classmethod
@@ -169,13 +158,9 @@ class PromptPreprocessor(WritingPreprocessor):
 
     def save(self, folder: Path) -> None:
         """Write the tokenizer and the settings."""
-        (folder / _TOKENIZER).write_text(self.settings.tokenizer, encoding="utf-8")
-        (folder / _SETTINGS).write_text(
-            self.settings.model_dump_json(indent=1, exclude={"tokenizer"}) + "\n", encoding="utf-8"
-        )
+        save_tokenizer(self.settings, _SETTINGS, folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The inverse of `save`."""
-        settings = pydantic.TypeAdapter(dict[str, Any]).validate_json((folder / _SETTINGS).read_bytes())
-        return cls(PromptSettings(**settings, tokenizer=(folder / _TOKENIZER).read_text(encoding="utf-8")))
+        return cls(PromptSettings(**load_tokenizer(_SETTINGS, folder)))

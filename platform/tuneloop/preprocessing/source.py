@@ -16,14 +16,13 @@ from tuneloop.api import (
     TARGET_IDS,
     Arrays,
     Column,
-    DataError,
     Encoded,
-    MissingExtraError,
     RequestError,
     Row,
     Tensor,
 )
 from tuneloop.preprocessing.rows import check_value
+from tuneloop.preprocessing.tokenizing import open_tokenizer
 from tuneloop.preprocessing.writing import WritingPreprocessor
 
 
@@ -76,22 +75,13 @@ class SourcePreprocessor(WritingPreprocessor):
 
     def __init__(self, settings: SourceSettings, column: Column, tensors: Sequence[Tensor]) -> None:
         super().__init__()
-        try:
-            from tokenizers import Tokenizer
-        except ImportError as error:
-            raise MissingExtraError(f"preprocessor {self.name!r}", "tokenizers", "serve") from error
         self.settings = settings
         self.columns = (column,)
         self._answer = Column(settings.answers, "text") if settings.answers is not None else None
         axes, target = ("batch", "places"), settings.target
         self.source_tensors = tuple(tensors)
         self.tensors = (*tensors, Tensor(TARGET_IDS, "int64", axes, target.pad_id), Tensor(SCORED, "int64", axes))
-        try:
-            self.tokenizer = Tokenizer.from_str(target.tokenizer)
-        except Exception as error:
-            raise DataError(f"the tokenizer of the texts that are written cannot be read: {error}") from error
-        self.tokenizer.no_padding()
-        self.tokenizer.no_truncation()
+        self.tokenizer = open_tokenizer(target.tokenizer, self.name, "the texts that are written")
         sizes = [size for tensor in tensors for size in tensor.shape if isinstance(size, int)]
         self.longest = max(target.max_length, *sizes, 0)
 

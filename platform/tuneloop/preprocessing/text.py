@@ -50,7 +50,7 @@ class TextPreprocessor(Preprocessor):
         self.settings = settings
         self.columns = (Column(settings.column, "text"),)
         self.tensors = input_tensors(settings.tensors, ("batch", "length"), settings.pad_id, settings.unknown_id)
-        self._tokenizer = open_tokenizer(settings.tokenizer, self.name, settings.column)
+        self._tokenizer = open_tokenizer(settings.tokenizer, self.name, f"column {settings.column!r}")
         self._tokenizer.enable_truncation(settings.max_length)
         self.longest = settings.max_length
 

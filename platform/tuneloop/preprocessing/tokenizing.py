@@ -13,13 +13,13 @@ from tuneloop.api import DataError, MissingExtraError, Tensor
 _TOKENIZER = "tokenizer.json"
 
 
-def open_tokenizer(text: str, preprocessor: str, column: str) -> Any:
+def open_tokenizer(text: str, preprocessor: str, read: str) -> Any:
     """A tokenizer that neither pads nor cuts.
 
     Args:
         text: In the JSON form of the `tokenizers` library.
         preprocessor: Whose it is, for messages.
-        column: That it reads, for messages.
+        read: What is read with it, for messages.
 
     Raises:
         MissingExtraError: `tokenizers` is not installed.
@@ -32,7 +32,7 @@ def open_tokenizer(text: str, preprocessor: str, column: str) -> Any:
     try:
         tokenizer = Tokenizer.from_str(text)
     except Exception as error:
-        raise DataError(f"the tokenizer of column {column!r} cannot be read: {error}") from error
+        raise DataError(f"the tokenizer of {read} cannot be read: {error}") from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer

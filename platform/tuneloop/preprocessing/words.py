@@ -76,7 +76,7 @@ class WordsPreprocessor(Preprocessor):
             *input_tensors(settings.tensors, axes, settings.pad_id, settings.unknown_id),
             Tensor(settings.mark, "int64", axes),
         )
-        self._tokenizer = open_tokenizer(settings.tokenizer, self.name, settings.column)
+        self._tokenizer = open_tokenizer(settings.tokenizer, self.name, f"column {settings.column!r}")
         if hasattr(self._tokenizer.pre_tokenizer, "add_prefix_space"):
             # Byte-level tokenizers know a word by the space before it.
             self._tokenizer.pre_tokenizer.add_prefix_space = True

@@ -28,14 +28,14 @@ def tokenizer(single="[CLS] $A [SEP]") -> Tokenizer:
 
 
 def test_a_tokenizer_neither_pads_nor_cuts():
-    opened = open_tokenizer(tokenizer().to_str(), "text", "line")
+    opened = open_tokenizer(tokenizer().to_str(), "text", "column 'line'")
     assert opened.encode("a").ids == [1, 3, 2]
     assert opened.encode("a a a a a").ids == [1, 3, 3, 3, 3, 3, 2]
 
 
 def test_what_is_no_tokenizer_is_refused_with_its_column():
     with pytest.raises(DataError, match="tokenizer of column 'line' cannot be read"):
-        open_tokenizer("{}", "text", "line")
+        open_tokenizer("{}", "text", "column 'line'")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_what_is_no_tokenizer_is_refused_with_its_column():
     [("[CLS] $A [SEP]", ([1], [2])), ("[CLS] $A", ([1], [])), ("$A [SEP]", ([], [2])), ("", ([], []))],
 )
 def test_special_tokens_around_a_text(single, expected):
-    assert specials(open_tokenizer(tokenizer(single).to_str(), "text", "line").encode("a a")) == expected
+    assert specials(open_tokenizer(tokenizer(single).to_str(), "text", "column 'line'").encode("a a")) == expected
 
 
 def test_token_ids_alone_have_tokens_for_padding_and_unknown_words():
