@@ -26,16 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.served import serving
 
 from tuneloop.config import load_project
 from tuneloop.loop.history import read_history
-from tuneloop.monitoring.stack import free_port
 from tuneloop.monitoring.store import PredictionStore
-from tuneloop.pipeline import channel_path, run_pipeline
-from tuneloop.pipeline.delivering.package import bento_home
+from tuneloop.pipeline import run_pipeline
 from tuneloop.plugins import default_manager
-from tuneloop.serving.packaging.bento import bento_folder
-from tuneloop.serving.server import default_store_url, server_home, start_server
+from tuneloop.serving.server import default_store_url
 from tuneloop.serving.versions.channel import read_channel
 
 pytest.importorskip("dbos")
@@ -234,16 +232,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     plugins = default_manager()
     project = load_project(root, plugins)
     result = run_pipeline(project, plugins, who="ada")
-    port = free_port()
-    with start_server(
-        str(bento_folder(bento_home(project.state), str(result.bento))),
-        home=server_home(project.state, port),
-        log=project.state / "serve.log",
-        port=port,
-        channel=str(channel_path(project)),
-        store_url=default_store_url(project.state),
-    ) as server:
-        server.wait_ready()
+    with serving(project, result) as server:
         world.url = server.url
         yield world
 

@@ -9,20 +9,18 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tests.served import post, serving
 
 from tuneloop.api import RegistryError
 from tuneloop.cli.predict import predict
 from tuneloop.cli.predict_model import open_model
 from tuneloop.config import Project, load_project
-from tuneloop.pipeline import RunResult, channel_path, run_pipeline
-from tuneloop.pipeline.delivering.package import bento_home
+from tuneloop.pipeline import RunResult, run_pipeline
 from tuneloop.plugins import default_manager
-from tuneloop.serving.packaging.bento import bento_folder
-from tuneloop.serving.server import ServerProcess, default_store_url, server_home, start_server
+from tuneloop.serving.server import ServerProcess
 
 YAML = """\
 name: rents
@@ -62,26 +60,8 @@ def result(project: Project) -> RunResult:
 
 @pytest.fixture(scope="module")
 def server(project: Project, result: RunResult) -> Iterator[ServerProcess]:
-    from tuneloop.monitoring.stack import free_port
-
-    port = free_port()
-    with start_server(
-        str(bento_folder(bento_home(project.state), str(result.bento))),
-        home=server_home(project.state, port),
-        log=project.state / "serve.log",
-        port=port,
-        channel=str(channel_path(project)),
-        store_url=default_store_url(project.state),
-    ) as running:
-        running.wait_ready()
+    with serving(project, result) as running:
         yield running
-
-
-def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=120) as response:
-        answer: dict[str, Any] = json.load(response)
-    return answer
 
 
 def test_the_gate_holds_what_the_project_asks(result: RunResult) -> None:

@@ -1,31 +1,27 @@
-"""The engine of a worker: the live version, its batcher, and the change from one version to the next."""
+"""The engine of a worker: answers with the live version, and changes from one version to the next."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
 import logging
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tuneloop.api import Answer, Arrays, Encoded, RequestError, Row, ServingError, SignalBatch, row_count, scatter
+from tuneloop.api import Answer, Arrays, Encoded, RequestError, Row, SignalBatch, row_count
 from tuneloop.monitoring.feedback import FeedbackResult
-from tuneloop.serving.batcher import Batcher, choose_batcher
 from tuneloop.serving.doors.body import BodyReader
-from tuneloop.serving.doors.tensors import all_finite
 from tuneloop.serving.errors import NotReadyError, UnavailableError
-from tuneloop.serving.generating.counts import GenerationCounts
-from tuneloop.serving.generating.generator import Generator
 from tuneloop.serving.generating.turns import Listener
-from tuneloop.serving.generating.writing import WritingPredictor
+from tuneloop.serving.ids import new_ids
 from tuneloop.serving.limits import DEFAULT_LIMITS, Limits
+from tuneloop.serving.live import Live
 from tuneloop.serving.loader import Loaded
 from tuneloop.serving.storing import StoreSettings
-from tuneloop.serving.watch import VersionWatch, WorkerWatch
+from tuneloop.serving.watch import WorkerWatch
 from tuneloop.serving.wishes import NO_WISHES, Wishes
 
 if TYPE_CHECKING:
@@ -36,10 +32,6 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 NO_STORE = StoreSettings()
-CHUNK_ROWS = 32
-"""Rows of one call, at most: a large request must not hold up its neighbours."""
-CALL_SECONDS = 0.1
-"""One call, at most, unless a single row takes longer: by then more rows gain no throughput, and others wait."""
 STORED_SECONDS = 5.0
 """For an answer to be stored, where its sender waits for that."""
 LARGE_REQUEST_BYTES = 16 << 10
@@ -58,50 +50,6 @@ class Answered:
     answers: list[Answer]
     outputs: Arrays
     receipt: Future[bool] | None = None
-
-
-class Live:
-    """A version that takes requests. It is dropped once the last of its requests is answered."""
-
-    def __init__(self, loaded: Loaded, watch: VersionWatch, threads: int, queue_rows: int) -> None:
-        self.loaded, self.watch = loaded, watch
-        run = watch.batches.counting(loaded.predictor.run)
-        self.batcher: Batcher = choose_batcher(
-            run,
-            loaded.row_seconds,
-            threads=threads,
-            max_batch=CHUNK_ROWS if loaded.joins else 1,
-            max_values=CALL_SECONDS / loaded.value_seconds,
-            max_queue=queue_rows,
-        )
-        watch.batches.look_at(self.batcher)
-        self.generator = _generator(loaded, threads, queue_rows)
-        self._requests = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-
-    def __enter__(self) -> Live:
-        self._requests += 1
-        self._idle.clear()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._requests -= 1
-        if not self._requests:
-            self._idle.set()
-
-    @property
-    def busy(self) -> bool:
-        """Whether a request is under way."""
-        return self._requests > 0
-
-    async def retire(self) -> None:
-        """Wait for the last request, then release threads and counters."""
-        await self._idle.wait()
-        await self.batcher.close()
-        if self.generator is not None:
-            await self.generator.close()
-        await asyncio.to_thread(self.watch.end)
 
 
 class Engine:
@@ -285,7 +233,7 @@ class Engine:
         checked, encoded = await _maybe_in_thread(
             size > LARGE_REQUEST_BYTES, functools.partial(_encode, live.loaded, rows)
         )
-        outputs = await self._compute(live, encoded, len(checked), deadline)
+        outputs = await live.compute(encoded, len(checked), deadline)
         return SignalBatch(checked, encoded, outputs, live.loaded.predictor.task.answers_to(checked, outputs))
 
     async def infer(self, inputs: Arrays) -> tuple[str, Arrays]:
@@ -299,7 +247,7 @@ class Engine:
         with self._current() as live:
             rows = row_count(inputs)
             try:
-                outputs = await self._compute(live, [Encoded(tuple(range(rows)), inputs)], rows, deadline)
+                outputs = await live.compute([Encoded(tuple(range(rows)), inputs)], rows, deadline)
             except UnavailableError:
                 raise
             except Exception as error:
@@ -330,58 +278,6 @@ class Engine:
         if self._live is None:
             raise NotReadyError("no version is live: the server is starting or stopping", 1)
         return self._live
-
-    async def _compute(self, live: Live, encoded: Sequence[Encoded], rows: int, deadline: float) -> Arrays:
-        """The outputs of all rows, in order."""
-        if len(encoded) == 1 and rows <= live.batcher.rows_a_call(encoded[0].inputs) and _in_order(encoded[0], rows):
-            outputs = await live.batcher.submit(encoded[0].inputs, deadline)
-        else:
-            outputs = await self._compute_parts(live, encoded, rows, deadline)
-        if not all(map(all_finite, outputs.values())):
-            raise ServingError(f"version {live.loaded.version} gave a number that is not finite")
-        return outputs
-
-    async def _compute_parts(self, live: Live, encoded: Sequence[Encoded], rows: int, deadline: float) -> Arrays:
-        parts: list[tuple[Sequence[int], Arrays]] = [
-            (group.rows[i : i + step], {name: array[i : i + step] for name, array in group.inputs.items()})
-            for group in encoded
-            for step in (live.batcher.rows_a_call(group.inputs),)
-            for i in range(0, len(group.rows), step)
-        ]
-        futures: list[asyncio.Future[Arrays]] = []
-        try:
-            for _, inputs in parts:
-                futures.append(live.batcher.submit(inputs, deadline))
-            done = [await future for future in futures]
-        except BaseException:
-            # What was queued for a request that fails, or whose client has gone, need not be computed.
-            for future in futures:
-                if not future.cancel() and not future.cancelled():
-                    future.exception()
-            raise
-        return scatter([(part[0], one) for part, one in zip(parts, done, strict=True)], rows)
-
-
-def _in_order(encoded: Encoded, rows: int) -> bool:
-    return encoded.rows == tuple(range(rows))
-
-
-def _generator(loaded: Loaded, threads: int, most_waiting: int) -> Generator | None:
-    """What generates, where a version does."""
-    if not isinstance(loaded.predictor, WritingPredictor):
-        return None
-    counts = GenerationCounts(loaded.artifact.manifest.model, loaded.version)
-    return Generator(loaded.predictor, counts, threads=threads, most_waiting=most_waiting)
-
-
-def new_ids(count: int) -> list[str]:
-    """New ids of predictions: texts of 24 characters: the second, and 64 random bits from one call of the system.
-
-    Ids that rise with time fill a database's index from one end: wholly random ones touch a page of it for every row.
-    """
-    second = f"{int(time.time()):08x}"
-    digits = os.urandom(8 * count).hex()
-    return [second + digits[start : start + 16] for start in range(0, len(digits), 16)]
 
 
 def _encode(loaded: Loaded, rows: Sequence[Row]) -> tuple[list[Row], list[Encoded]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -203,5 +203,6 @@ def _is_ready(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2.0) as answer:  # noqa: S310
             return bool(answer.status == 200)
-    except (urllib.error.URLError, TimeoutError, ConnectionError, OSError):
+    except (OSError, http.client.HTTPException):
+        # Also where something else has the port, and speaks no HTTP: the server will say that it cannot have it.
         return False

@@ -10,7 +10,7 @@ import pytest
 from tuneloop.api import ServingError
 from tuneloop.cli.predict import figures, predict
 from tuneloop.cli.predict_model import open_model, version_of
-from tuneloop.serving.engine import CHUNK_ROWS
+from tuneloop.serving.live import CHUNK_ROWS
 from tuneloop.serving.offline.job import WINDOW_ROWS
 from tuneloop.serving.offline.pace import Pace
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tuneloop.api import Columns, NoOptions
+from tuneloop.artifact import Artifact, DataUse, Lineage, Manifest, Parity, Part, Signature, seal, write_atomic
 from tuneloop.config import Project
 from tuneloop.config.project import Data, Evaluate, Export, Gate, Model, Monitor, Retrain, Rollout, Serve, Split, Tune
 from tuneloop.loop.brain import Brain
@@ -36,6 +37,30 @@ class Observers:
 
     def notify(self, hook: str, event: object) -> None:
         self.events.append((hook, event))
+
+
+def make_artifact(folder: Path, content: bytes) -> Artifact:
+    """A sealed artifact of the desk, which holds the content as its graph."""
+    folder.mkdir(parents=True)
+    write_atomic(folder / "model.onnx", content)
+    return seal(
+        folder,
+        Manifest(
+            model="desk",
+            task=Part(name="tabular-classification"),
+            preprocessor="tabular",
+            base_model="tabular-mlp",
+            strategy="full",
+            signature=Signature(columns=(), inputs=(), outputs=(), output_names=("a", "b")),
+            metrics={"accuracy": 0.9},
+            variants={},
+            parity=Parity(rows=1, max_difference=0.0, changed_answers=0),
+            data=DataUse(fingerprint="0", rows={}),
+            lineage=Lineage(parent=None, pipeline="0"),
+            plugins=(),
+            libraries={},
+        ),
+    )
 
 
 def make_project(root: Path, *, rollout: Rollout | None = None, **retrain: Any) -> Project:

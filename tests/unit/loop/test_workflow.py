@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.loop.conftest import make_artifact
 
 from tuneloop.api import ServingError
-from tuneloop.artifact import Artifact, DataUse, Lineage, Manifest, Parity, Part, Signature, seal, write_atomic
 from tuneloop.loop.deciding.approvals import approve, decline, waiting
 from tuneloop.loop.history import read_history
 from tuneloop.loop.records import Database, database_url
@@ -34,29 +34,6 @@ from tuneloop.serving.versions.channel import read_channel
 
 DRIVER = Path(__file__).with_name("driver.py")
 DEADLINE = 300.0
-
-
-def make_artifact(folder: Path, content: bytes) -> Artifact:
-    folder.mkdir(parents=True)
-    write_atomic(folder / "model.onnx", content)
-    return seal(
-        folder,
-        Manifest(
-            model="desk",
-            task=Part(name="tabular-classification"),
-            preprocessor="tabular",
-            base_model="tabular-mlp",
-            strategy="full",
-            signature=Signature(columns=(), inputs=(), outputs=(), output_names=("a", "b")),
-            metrics={"accuracy": 0.9},
-            variants={},
-            parity=Parity(rows=1, max_difference=0.0, changed_answers=0),
-            data=DataUse(fingerprint="0", rows={}),
-            lineage=Lineage(parent=None, pipeline="0"),
-            plugins=(),
-            libraries={},
-        ),
-    )
 
 
 @dataclass

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import socketserver
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +19,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tuneloop.api import ServingError
 from tuneloop.artifact import Artifact
 from tuneloop.monitoring.store import PredictionStore
 from tuneloop.serving.loader import load_version
@@ -395,3 +399,27 @@ def test_stopping_finishes_requests_and_writes_what_is_left(
     store = PredictionStore(url)
     assert store.counts(MODEL).predictions == 20
     store.close()
+
+
+def test_who_has_the_port_and_speaks_no_http_is_not_the_server(tmp_path: Path) -> None:
+    class Junk(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(100)
+            self.request.sendall(b"\xff\x00\r\n")
+            asked.set()
+
+    asked = threading.Event()
+    (tmp_path / "log.txt").write_text("the address is in use")
+    with socketserver.TCPServer(("127.0.0.1", 0), Junk) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        # Ends as a server does that cannot have its port, but not before it was asked whether it is ready.
+        waits = [sys.executable, "-c", "input(); raise SystemExit(3)"]
+        with subprocess.Popen(waits, stdin=subprocess.PIPE) as process:
+            server = ServerProcess(process, f"http://127.0.0.1:{other.server_address[1]}", tmp_path / "log.txt")
+            assert process.stdin is not None
+            release = threading.Thread(target=lambda: asked.wait(240) and process.communicate(b"\n"), daemon=True)
+            release.start()
+            with pytest.raises(ServingError, match=r"status 3; (?s:.*)the address is in use"):
+                server.wait_ready(240)
+            release.join()
+        other.shutdown()

@@ -21,7 +21,7 @@ from tuneloop.monitoring.store import Prediction, PredictionStore
 from tuneloop.monitoring.store_policy import KEY_VARIABLE, POLICY_FILE, POLICY_VARIABLE, StorePolicy
 from tuneloop.serving.packaging.bento import bento_folder, build_bento
 from tuneloop.serving.server import start_server, store_variables
-from tuneloop.serving.service import Settings
+from tuneloop.serving.settings import Settings
 from tuneloop.serving.storing import StoreSettings, Storing
 
 MODEL = "tiny-income"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from tuneloop.api import DataError
-from tuneloop.serving.engine import CHUNK_ROWS
+from tuneloop.serving.live import CHUNK_ROWS
 from tuneloop.serving.offline.formats import Format
 from tuneloop.serving.offline.journal import Counts
 from tuneloop.storage import is_url

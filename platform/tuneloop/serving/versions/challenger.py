@@ -19,8 +19,9 @@ from typing import Literal
 from tuneloop.api import Answer, RequestError, Row, ServingError
 from tuneloop.monitoring.metrics import AGREE, DIFFER, DROPPED, FAILED, SHADOW_OUTCOMES, metrics
 from tuneloop.monitoring.store import Shadow
-from tuneloop.serving.engine import CHUNK_ROWS, Answered, Engine, Live
+from tuneloop.serving.engine import Answered, Engine
 from tuneloop.serving.errors import DeadlinePassedError, OverloadedError
+from tuneloop.serving.live import CHUNK_ROWS, Live
 from tuneloop.serving.loader import Loaded
 from tuneloop.serving.versions.channel import ChallengerEntry
 from tuneloop.serving.versions.split import Split

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from tests.unit.loop.conftest import make_artifact
 
-from tuneloop.artifact import Artifact, DataUse, Lineage, Manifest, Parity, Part, Signature, seal, write_atomic
 from tuneloop.loop.deciding.decisions import Incoming
 from tuneloop.loop.deciding.policy import Reason, Verdict
 from tuneloop.loop.receiver import Receiver, create_app
@@ -23,29 +23,6 @@ from tuneloop.registry import Entry, Registry
 
 TOKEN = "a-token-of-some-length"
 ADDRESS = "http://127.0.0.1:4100"
-
-
-def make_artifact(folder: Path, content: bytes) -> Artifact:
-    folder.mkdir(parents=True)
-    write_atomic(folder / "model.onnx", content)
-    return seal(
-        folder,
-        Manifest(
-            model="desk",
-            task=Part(name="tabular-classification"),
-            preprocessor="tabular",
-            base_model="tabular-mlp",
-            strategy="full",
-            signature=Signature(columns=(), inputs=(), outputs=(), output_names=("a", "b")),
-            metrics={"accuracy": 0.9},
-            variants={},
-            parity=Parity(rows=1, max_difference=0.0, changed_answers=0),
-            data=DataUse(fingerprint="0", rows={}),
-            lineage=Lineage(parent=None, pipeline="0"),
-            plugins=(),
-            libraries={},
-        ),
-    )
 
 
 @dataclass

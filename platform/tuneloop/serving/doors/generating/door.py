@@ -20,9 +20,10 @@ from tuneloop.serving.doors.generating.paths import CHAT, COMPLETIONS, MODELS
 from tuneloop.serving.doors.generating.protocol_generate import read_generate, written
 from tuneloop.serving.doors.problems import MEDIA_TYPE, Problem, as_problem
 from tuneloop.serving.doors.refusals import count_refusal
-from tuneloop.serving.engine import Engine, new_ids
+from tuneloop.serving.engine import Engine
 from tuneloop.serving.generating.chat import ChatTemplate
 from tuneloop.serving.generating.writing import WritingPredictor
+from tuneloop.serving.ids import new_ids
 from tuneloop.serving.versions.split import key_of
 from tuneloop.serving.wishes import shown, wishes_of
 
