@@ -20,7 +20,9 @@ ROWS = {
     "wine_quality": "wine_quality",
     "bike_sharing": "bike_sharing",
     "fashion_mnist": "fashion_mnist",
+    "efficientnet": "efficientnet",
     "fsdd": "fsdd",
+    "librivox_5": "librivox",
     "tanaka_enja": "tanaka",
 }
 """The name that `--only` takes, and the module in this folder whose `measure(seeds, quick=...)` gives its lines."""

@@ -19,7 +19,7 @@ from tests.bench.tasks.rows import shared
 from tuneloop.demo.corpus import weights
 
 EPOCHS, RATE = 3, 2e-4
-_TRAINED, _TESTED = 3000, 500
+_TRAINED, _TESTED = 1500, 400
 
 
 def measure(seeds: Sequence[int], *, quick: bool) -> list[Line]:
