@@ -1,4 +1,4 @@
-"""A real server of the Bento that a run made, on a free port of loopback, as `tuneloop serve` starts it."""
+"""A project from its file to a version that answers; a real server of its Bento, on a free port of loopback."""
 
 from __future__ import annotations
 
@@ -6,14 +6,31 @@ import json
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from tuneloop.config import Project
+import httpx
+
+from tuneloop.config import Project, load_project
 from tuneloop.monitoring.stack import free_port
-from tuneloop.pipeline import RunResult, channel_path
+from tuneloop.pipeline import RunResult, channel_path, run_pipeline
 from tuneloop.pipeline.delivering.package import bento_home
+from tuneloop.plugins import default_manager
+from tuneloop.registry import CHAMPION, Registry
+from tuneloop.serving.loader import Loaded, load_version
 from tuneloop.serving.packaging.bento import bento_folder
 from tuneloop.serving.server import ServerProcess, default_store_url, server_home, start_server
+
+
+def champion(folder: Path) -> tuple[Project, RunResult, Loaded]:
+    """The project of a folder, the run of it, which passes, and the version that it made."""
+    plugins = default_manager()
+    project = load_project(folder, plugins)
+    result = run_pipeline(project, plugins, who="ada")
+    assert result.state == "passed", result
+    assert result.report is not None
+    assert result.report.read_text().startswith("<!doctype html>")
+    return project, result, load_version(Registry(project).fetch(CHAMPION).folder, "1")
 
 
 @contextmanager
@@ -30,6 +47,13 @@ def serving(project: Project, result: RunResult) -> Iterator[ServerProcess]:
     ) as running:
         running.wait_ready(300)
         yield running
+
+
+@contextmanager
+def served(project: Project, result: RunResult) -> Iterator[httpx.Client]:
+    """A client of such a server."""
+    with serving(project, result) as running, httpx.Client(base_url=running.url, timeout=240) as client:
+        yield client
 
 
 def post(url: str, body: dict[str, Any]) -> dict[str, Any]:

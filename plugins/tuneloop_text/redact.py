@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pydantic
 
 from tuneloop.api import Row, RowTransform
-from tuneloop.api.personal import PersonalKind, PersonalSpan, personal_spans
+from tuneloop.api.personal import PersonalKind, PersonalSpan, personal_spans, phone_countries
 from tuneloop_text.columns import check_texts
 
 if TYPE_CHECKING:
@@ -26,13 +26,24 @@ class TextRedactOptions(pydantic.BaseModel):
     mark: str = pydantic.Field(
         "[{kind}]", description="What stands in its place; `{kind}` becomes EMAIL, PHONE, CARD or IBAN."
     )
+    country: str | None = pydantic.Field(
+        None,
+        description="Two letters of a country, such as GB, whose phone numbers are taken out also as they are written "
+        "within it; by default only those that begin with + and a code.",
+    )
 
-    @pydantic.field_validator("mark")
+    @pydantic.field_validator("country")
     @classmethod
-    def _is_not_personal(cls, value: str) -> str:
-        if any(True for _ in personal_spans(value)) or "@" in value:
-            raise ValueError("a mark that is not personal data itself, such as [{kind}]")
+    def _is_known(cls, value: str | None) -> str | None:
+        if value is not None and value not in (known := phone_countries()):
+            raise ValueError(f"two letters of ISO 3166, such as GB; {len(known)} countries are known")
         return value
+
+    @pydantic.model_validator(mode="after")
+    def _mark_is_not_personal(self) -> TextRedactOptions:
+        if any(True for _ in personal_spans(self.mark, self.country)) or "@" in self.mark:
+            raise ValueError("a mark that is not personal data itself, such as [{kind}]")
+        return self
 
 
 class TextRedact(RowTransform):
@@ -68,7 +79,7 @@ class TextRedact(RowTransform):
 
     def _apart(self, text: str) -> list[PersonalSpan]:
         """The spans in order; of those that overlap the first and longest."""
-        found = [span for span in personal_spans(text) if span.kind in self.options.kinds]
+        found = [span for span in personal_spans(text, self.options.country) if span.kind in self.options.kinds]
         kept: list[PersonalSpan] = []
         for span in sorted(found, key=lambda span: (span.start, -span.end)):
             if not kept or span.start >= kept[-1].end:

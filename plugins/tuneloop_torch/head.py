@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +71,7 @@ def train_head(
         cached["train"],
         cached["validation"],
         (feature_tensor(cached["train"]),),
-        data,
+        _of_the_whole(data, model),
         options,
         folder / "head",
         seed,
@@ -78,5 +80,17 @@ def train_head(
         learning_rate=rate,
         head_learning_rate=rate,
     )
-    model.eval()
+    model.to("cpu").eval()
     return stage
+
+
+def _of_the_whole(data: TrainingData, model: Any) -> TrainingData:
+    """The same data; what asks the model itself is given the one that the head belongs to."""
+    judge = data.judge
+    if judge is None:
+        return data
+
+    def judged(head: Any) -> Mapping[str, float]:
+        return judge(model.to(next(head.parameters()).device).eval())
+
+    return replace(data, judge=judged)

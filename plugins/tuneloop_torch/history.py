@@ -1,4 +1,4 @@
-"""What the loop logged, as one record an epoch; and whether that history says to stop."""
+"""What the loop logged, as one record an epoch; which of them is the best, and whether that history says to stop."""
 
 from __future__ import annotations
 
@@ -35,6 +35,25 @@ def epoch_records(log: Sequence[Mapping[str, Any]], first_epoch: int = 0) -> tup
 def evaluated_steps(log: Sequence[Mapping[str, Any]]) -> list[int]:
     """The step at the end of each evaluated epoch."""
     return [int(entry["step"]) for entry in log if f"{PREFIX}loss" in entry]
+
+
+def best_of(records: Sequence[Mapping[str, float]], metric: str, *, maximize: bool) -> int | None:
+    """Position of the record whose epoch is kept; None where no record has a number for the metric.
+
+    Of records with equal values it is the one with the lower validation loss: a metric that counts answers has few
+    values, and the loss still tells models apart that give the same ones. Of those that are equal there too, the first.
+
+    Args:
+        records: As `epoch_records` gives them.
+        metric: Picks the epoch.
+        maximize: Whether more of it is better.
+    """
+
+    def worth(place: int) -> tuple[float, float, int]:
+        value, loss = records[place][metric], records[place].get("validation_loss", math.inf)
+        return -value if maximize else value, math.inf if math.isnan(loss) else loss, place
+
+    return min((place for place, one in enumerate(records) if not math.isnan(one[metric])), key=worth, default=None)
 
 
 def is_better(value: float, best: float | None, *, maximize: bool) -> bool:

@@ -31,7 +31,7 @@ from tuneloop_torch.collator import Collator
 from tuneloop_torch.device import Precision, autocast
 from tuneloop_torch.distillation import distillation
 from tuneloop_torch.epoch import run_epoch
-from tuneloop_torch.history import PREFIX
+from tuneloop_torch.history import PREFIX, best_of, epoch_records, evaluated_steps
 from tuneloop_torch.inference import gather, run_batches
 from tuneloop_torch.losses import Loss
 from tuneloop_torch.options import TrainOptions
@@ -42,6 +42,7 @@ from tuneloop_torch.sampler import EpochSampler
 from tuneloop_torch.schedules import polynomial
 from tuneloop_torch.share import IDLE, ShareLoader, equal_parts
 from tuneloop_torch.terms import Terms
+from tuneloop_torch.undisturbed import undisturbed
 
 
 class Loop(Trainer):  # type: ignore[misc]
@@ -221,7 +222,7 @@ class Loop(Trainer):  # type: ignore[misc]
         super().log(logs, start_time)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Validation loss and metrics, on logits in row order and in float32.
+        """Validation loss and metrics, on logits in row order and in float32; where the data asks, of the model itself.
 
         Raises:
             PluginError: The metric that picks the best epoch is not among the metrics.
@@ -243,7 +244,11 @@ class Loop(Trainer):  # type: ignore[misc]
 
     def _judge(self, logits: NDArray[np.float32]) -> dict[str, float]:
         labels = self._validation.labels
-        metrics = {PREFIX + name: float(value) for name, value in self._data.metric(logits, labels).items()}
+        found = dict(self._data.metric(logits, labels))
+        if self._data.judge is not None:
+            with undisturbed():
+                found |= self._data.judge(self.model)
+        metrics = {PREFIX + name: float(value) for name, value in found.items()}
         if PREFIX + self._data.best not in metrics:
             known = ", ".join(name.removeprefix(PREFIX) for name in metrics)
             raise PluginError(f"no validation metric is named {self._data.best!r}; there are: {known or 'none'}")
@@ -253,6 +258,16 @@ class Loop(Trainer):  # type: ignore[misc]
             )
         metrics[PREFIX + "loss"] = float(loss)
         return metrics
+
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:  # noqa: ARG002
+        """Note the best epoch so far, by all that was logged: a run that goes on decides as one that never stopped."""
+        log = self.state.log_history
+        best = best_of(epoch_records(log), self._data.best, maximize=self._data.maximize)
+        if best is None:
+            return False
+        step = evaluated_steps(log)[best]
+        self.state.best_metric, self.state.best_global_step = epoch_records(log)[best][self._data.best], step
+        return bool(step == self.state.global_step)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         folder = Path(output_dir or self.args.output_dir)

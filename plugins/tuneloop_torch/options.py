@@ -80,6 +80,15 @@ class TrainOptions(pydantic.BaseModel):
     early_stopping: EarlyStopping | None = pydantic.Field(
         None, description="When to stop before the last epoch; by default never."
     )
+    written_rows: int | None = pydantic.Field(
+        None,
+        ge=0,
+        le=100_000,
+        description="Validation rows for which answers are written after each epoch by tasks that write texts, so that "
+        "their metrics stand beside perplexity, and may pick the best epoch (`early_stopping.metric`). By default 100 "
+        "where early stopping or a search goes by such a metric, else 0: writing a row costs about as much as training "
+        "on three.",
+    )
     checkpoint_steps: int | None = pydantic.Field(
         None, ge=1, description="Also write a checkpoint every so many steps; by default after each epoch only."
     )

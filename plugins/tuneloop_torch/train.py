@@ -32,11 +32,10 @@ _WITHOUT_CLASSES = {"span": "an answer that is a part of its row", "ctc": "a tex
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What one stage did: a record an epoch, the epoch whose weights are kept, and its value of the best metric."""
+    """What one stage did: a record an epoch, and the epoch whose weights are kept."""
 
     history: tuple[dict[str, float], ...]
     best_epoch: float
-    best: float
 
 
 def train(
@@ -111,13 +110,13 @@ def train(
         reporter.send(log)
     else:
         loop.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    stage = processes.from_first(lambda: _finish(module, folder, data, first_epoch))
+    stage = processes.from_first(lambda: _finish(module, folder, first_epoch))
     processes.same_weights(module)
     module.to("cpu").eval()
     return stage
 
 
-def _finish(module: Any, folder: Path, data: TrainingData, first_epoch: int) -> Stage:
+def _finish(module: Any, folder: Path, first_epoch: int) -> Stage:
     last = newest_whole(folder)
     assert last is not None, "every epoch ends with a checkpoint"
     state = read_state(last)
@@ -125,7 +124,7 @@ def _finish(module: Any, folder: Path, data: TrainingData, first_epoch: int) -> 
     best = state.get("best_global_step") or state["global_step"]
     load_weights(module, folder / f"{PREFIX}{best}")
     kept = history[evaluated_steps(state["log_history"]).index(best)]
-    return Stage(history, kept["epoch"], kept[data.best])
+    return Stage(history, kept["epoch"])
 
 
 def _early_stop(data: TrainingData, options: TrainOptions) -> EarlyStop | None:

@@ -147,12 +147,21 @@ class Auroc(ProbabilityMetric):
         scores, truth = self.known(predictions, references)
         present = [label for label in np.unique(truth).tolist() if 0 < (truth == label).sum() < len(truth)]
         if not present:
-            raise DataError(f"metric {self.name!r} needs rows of at least two classes")
+            raise DataError(
+                f"metric {self.name!r} needs rows of at least two classes, and {len(truth)} rows that it judges have "
+                f"{_named(predictions, truth)} alone. Hold more rows back, spread the classes by "
+                "data.split.stratify, or leave the metric out of evaluate.metrics"
+            )
         values = [
             call(self.name, "classification", "binary_auroc", scores[:, label], (truth == label).astype(np.int64))
             for label in present
         ]
         return float(np.mean(values))
+
+
+def _named(predictions: Predictions, truth: NDArray[Any]) -> str:
+    labels = predictions.labels
+    return ", ".join(repr(labels[at] if at < len(labels) else at) for at in np.unique(truth).tolist()) or "none"
 
 
 class CalibrationError(ProbabilityMetric):

@@ -34,7 +34,8 @@ class TransformersAudioOptions(pydantic.BaseModel):
         ge=0.1,
         le=30,
         description="The longest sound: longer ones are refused, in data and in requests. Every sound costs as much "
-        "as the longest, so choose it close.",
+        "as the longest, so choose it close; with some seconds of silence behind, as Whisper was trained, answers may "
+        "be a little better.",
     )
     dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="Dropout before the classification layer.")
 

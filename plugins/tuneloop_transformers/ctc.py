@@ -39,6 +39,13 @@ class CtcOptions(pydantic.BaseModel):
         "as the longest, so choose it close.",
     )
     dropout: float = pydantic.Field(0.1, ge=0, lt=1, description="Dropout before the last layer.")
+    beams: int = pydantic.Field(
+        1,
+        ge=1,
+        le=64,
+        description="How many texts are followed at once to find the most probable one, here and in the server; 1: "
+        "each frame says its most probable character, which is fastest.",
+    )
 
 
 class Ctc(BaseModel):
@@ -64,6 +71,10 @@ class Ctc(BaseModel):
         found = extractor(checkpoint)
         said = {"rate": int(found["sampling_rate"]), "normalize": bool(found.get("do_normalize", True))}
         return PreprocessorChoice("waveform", {**seconds, **said})
+
+    def answering(self, task: Task) -> Task:
+        """Followed by as many beams as the options say."""
+        return type(task).from_state({**task.state(), "beams": self.options.beams})
 
     def files(self, root: Path) -> Sequence[Path]:
         """The files of a checkpoint in a folder; of a hub model the options name the revision."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tuneloop.api import ABSENT, PluginError
@@ -20,12 +22,13 @@ WAVES = ("wav2vec2", "wav2vec2-conformer", "hubert", "wavlm", "unispeech", "unis
 
 
 class CtcNetwork(Headed):
-    """Sounds to the characters of each frame and a pooled embedding; see `tuneloop.api.TorchModel`.
+    """Sounds to the characters of each frame and a pooled embedding; see `tuneloop.api.FrameModel`.
 
     Frames behind the sound are `ABSENT`.
     """
 
     pooling = "characters"
+    frame_inputs = ("heard",)
 
     def __init__(self, backbone: Any, outputs: int, dropout: float) -> None:
         super().__init__(backbone, width(backbone.config), outputs, dropout)
@@ -56,8 +59,19 @@ class CtcNetwork(Headed):
         # Models that were trained without a mask read silence as sound (transformers, `Wav2Vec2FeatureExtractor`).
         masked = {"attention_mask": mask.to(torch.int64)} if _masked(self.backbone.config) else {}
         states = self.backbone(values, **masked, return_dict=True).last_hidden_state
-        frames = self.backbone._get_feat_extract_output_lengths(heard).clamp(min=1)
-        return states.float(), torch.arange(states.shape[1], device=states.device) < frames
+        return states.float(), torch.arange(states.shape[1], device=states.device) < self._lengths(heard)
+
+    def frames(self, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
+        """How many frames each sound has, `int64 [n]`, of `heard` as the preprocessor makes it."""
+        heard = torch.from_numpy(inputs["heard"])
+        counts = self._lengths(heard).squeeze(1) if self.waves else (heard > 0).sum(dim=1)
+        found: NDArray[np.int64] = counts.to(torch.int64).numpy()
+        return found
+
+    def _lengths(self, heard: Tensor) -> Tensor:
+        """Frames of sounds of so many samples."""
+        frames: Tensor = self.backbone._get_feat_extract_output_lengths(heard).clamp(min=1)
+        return frames
 
     def layer_groups(self) -> list[list[str]]:
         """Parameter names: the head, then the blocks from the top, then what lies below the first block."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ FITS: dict[str, tuple[str, dict[str, Any]]] = {
     "lora": ("Lora", {"epochs": 2, "learning_rate": 1e-2, "batch_size": 16, "adapter_dropout": 0.0}),
     # Rows of unequal length: a token weighs the same, whichever process has read it, and in whichever part.
     "texts": ("Full", {"epochs": 2, "learning_rate": 1e-3, "batch_size": 9, "micro_batch_size": 2}),
+    # What the model is asked after each epoch ends the training in all processes.
+    "asked": ("Full", {"epochs": 9, "learning_rate": 1e-3, "batch_size": 15, "early_stopping": {"patience": 1}}),
 }  # fmt: skip
 LAST_ROW_ALONE = {"last row alone": 97}
 
@@ -35,8 +38,9 @@ def fit_all(argument, report):
     folder, found = Path(argument["folder"]), {}
     for place, name in enumerate(argument["fits"]):
         strategy, options = FITS[name]
-        if name == "texts":
+        if name in ("texts", "asked"):
             model, data = tiny.writer(), tiny.written()
+            data = replace(data, judge=_alone(), best="told", maximize=True) if name == "asked" else data
         else:
             model, data = tiny.model(), tiny.data(train=LAST_ROW_ALONE.get(name, 96))
         result = _fit(strategy, {**options, "dropout": 0.0}, data, folder / str(place), report, model)[1]
@@ -46,6 +50,18 @@ def fit_all(argument, report):
             "hashes": _all_ranks(tiny.weights_hash(model)),
         }
     return found
+
+
+def _alone():
+    """What is asked of the model: a number that falls, and only in the first process."""
+    told = iter([3.0, 2.0, 1.0])
+
+    def judge(model):
+        if _rank():
+            raise AssertionError(f"process {_rank()} was asked too")
+        return {"told": next(told)}
+
+    return judge
 
 
 def fit_killed(argument, report):

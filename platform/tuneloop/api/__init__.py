@@ -23,7 +23,15 @@ def tuneloop_metrics():
 ```
 """
 
-from tuneloop.api.base_model import SCORED, TARGET_IDS, BaseModel, DecoderModel, EncoderDecoderModel, TorchModel
+from tuneloop.api.base_model import (
+    SCORED,
+    TARGET_IDS,
+    BaseModel,
+    DecoderModel,
+    EncoderDecoderModel,
+    FrameModel,
+    TorchModel,
+)
 from tuneloop.api.carried import pack_error, unpack_error
 from tuneloop.api.detector import Change, Detector
 from tuneloop.api.errors import (
@@ -106,6 +114,7 @@ __all__ = [
     "ExportSpec",
     "Exporter",
     "FitResult",
+    "FrameModel",
     "GateEvent",
     "GateRefusedError",
     "Job",

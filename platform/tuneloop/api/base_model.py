@@ -65,6 +65,10 @@ class BaseModel(Plugin):
         """
         return ()
 
+    def answering(self, task: Task) -> Task:
+        """The fitted task with what this model's options say about its answers; by default as it is."""
+        return task
+
     @abstractmethod
     def build(self, root: Path, task: Task, preprocessor: Preprocessor) -> Any:
         """The model with its pre-trained weights and a fresh head for the task."""
@@ -96,6 +100,20 @@ class TorchModel(Protocol):
 
     def layer_groups(self) -> list[list[str]]:
         """Names of parameters in groups, from the head down to the embeddings; each name in exactly one."""
+
+
+class FrameModel(TorchModel, Protocol):
+    """The parts of a torch model that gives each frame of a sound a character (CTC), beside those of `TorchModel`."""
+
+    frame_inputs: Sequence[str]
+    """The inputs that tell how many frames a sound has."""
+
+    def frames(self, inputs: Mapping[str, Any]) -> Any:
+        """How many frames each sound has, `int64 [n]`: a text that needs more of them cannot be learned.
+
+        Args:
+            inputs: Arrays of the `frame_inputs` alone, one row a sound.
+        """
 
 
 class DecoderModel(TorchModel, Protocol):

@@ -31,6 +31,9 @@ class TrainingData:
         metric: Validation logits `[n, k]` and labels `[n]` to the numbers reported after each epoch.
         best: The name among those numbers that picks the best epoch.
         maximize: Whether more of it is better.
+        judge: The model itself to more of those numbers, such as metrics of the texts it writes; None: there are none.
+            It is called after each epoch, in evaluation mode, in the first of several processes alone. A strategy that
+            calls it has the option `written_rows`, which says for how many rows; others are never given one.
     """
 
     train: Dataset
@@ -40,6 +43,7 @@ class TrainingData:
     metric: Callable[[NDArray[Any], NDArray[Any]], dict[str, float]]
     best: str
     maximize: bool
+    judge: Callable[[Any], Mapping[str, float]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,10 @@ from tuneloop.config.resolve import Resolver
 from tuneloop.config.search import Candidates
 from tuneloop.config.search_check import check_search
 from tuneloop.config.shape import ChampionShape, ProjectShape
+from tuneloop.config.texts import PERPLEXITY
 from tuneloop.monitoring.store_policy import StorePolicy
 from tuneloop.plugins import PluginManager
+from tuneloop.tasks.written import writes
 
 PROJECT_FILE = "tuneloop.yaml"
 
@@ -114,7 +116,8 @@ def _search_problems(document: Document, resolver: Resolver, plugins: PluginMana
     split = shape.data.split
     check_search(shape.search.search(), attempt, complain, steady=bool(split.key or split.group or split.time))
     metric = shape.search.metric
-    if metric is not None and metric not in resolver.metrics:
+    by_perplexity = metric == PERPLEXITY and metric == resolver.searched and writes(resolver.task)
+    if metric is not None and metric not in resolver.metrics and not by_perplexity:
         reported = ", ".join(resolver.metrics)
         said = f"metric {metric!r} is not reported, only {reported}: add it to evaluate.metrics"
         complain(("search", "metric"), said)

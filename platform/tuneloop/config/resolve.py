@@ -13,7 +13,9 @@ from tuneloop.config.document import Document
 from tuneloop.config.problems import KeyPath, Problem, quoted, validate
 from tuneloop.config.requires import check_requirements
 from tuneloop.config.shape import NAMED, DetectorShape, ProjectShape, TransformShape
+from tuneloop.config.texts import PERPLEXITY, check_texts
 from tuneloop.plugins import Kind, PluginManager, nearest
+from tuneloop.tasks.written import writes
 
 Chosen = tuple[str, pydantic.BaseModel]
 """A plugin's name and its validated options."""
@@ -200,16 +202,25 @@ class Resolver:
             inner = self._section(path[0]).get(path[1])
             if isinstance(inner, Mapping) and isinstance(inner.get("metric"), str):
                 used.append((path, inner["metric"]))
-        stopping = ("tune", "early_stopping", "metric")
-        if self.task is not None and self.task.loss == "likelihood" and self.task.judged_as == "text":
-            said = "texts take too long to write after each epoch: training ends by perplexity. Leave `metric` out"
-            for place, _ in [one for one in used if one[0] == stopping]:
-                self.complain(place, said)
-            used = [one for one in used if one[0] != stopping]
+        strategy = cast("type[Strategy] | None", self._peek("tune", "strategy"))
+        if self.task is not None and strategy is not None:
+            check_texts(self._section("tune"), self.searched, self.task, strategy, self.complain)
+        if writes(self.task):
+            used = [one for one in used if one != (("tune", "early_stopping", "metric"), PERPLEXITY)]
         for place, name in used:
             if self.metrics and name not in self.metrics and self._find("metric", name, place) is not None:
                 reported = ", ".join(dict.fromkeys(self.metrics))
                 self.complain(place, f"metric {name!r} is not reported, only {reported}: add it to evaluate.metrics")
+
+    @property
+    def searched(self) -> str | None:
+        """The metric that trainings of a search are judged by, where it exports none of them."""
+        search = self.shape.search if self.shape is not None else None
+        if self.shape is None or search is None or any(path.startswith("export") for path in search.space):
+            return None
+        champion = self.shape.gate.champion
+        deciding = champion.metric if champion is not None else None
+        return search.metric or deciding or next(iter(self.metrics), None)
 
     def _check_fit(self) -> None:
         """Task, base model, strategy and exporter must fit each other."""

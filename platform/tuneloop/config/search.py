@@ -69,7 +69,8 @@ class Limits:
 
     Attributes:
         parameters: Number of weights.
-        latency_ms: Median time of a request of one row, before export, on the threads it will be served with.
+        latency_ms: Median time of a request of one row, before export, on the threads it will be served with. A model
+            that writes writes as many tokens as the right answer has.
         memory_mb: Growth of a fresh process by model and requests, at its peak, in units of 10^6 bytes.
     """
 

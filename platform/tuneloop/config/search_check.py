@@ -18,6 +18,7 @@ _KEPT = {
     ("export", "tolerance"): "it says what is accepted, not how the model is made",
     ("export", "max_changed"): "it says what is accepted, not how the model is made",
     ("export", "quantize", "max_loss"): "it says what is accepted, not how the model is made",
+    ("tune", "written_rows"): "it says what is measured, not how the model is made",
     ("model", CANDIDATES): "candidates are compared before the search",
     ("model", "limits"): "candidates are compared before the search",
 }

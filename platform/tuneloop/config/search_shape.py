@@ -123,7 +123,10 @@ class LimitsShape(Section):
 
     parameters: int | None = Field(None, ge=1, description="Most weights.")
     latency_ms: float | None = Field(
-        None, gt=0, description="Longest median time of a request of one row, before export, on the serving threads."
+        None,
+        gt=0,
+        description="Longest median time of a request of one row, before export, on the serving threads; models that "
+        "write write as many tokens as the right answer has.",
     )
     memory_mb: float | None = Field(
         None, gt=0, description="Most memory that model and requests add to a process, in units of a million bytes."

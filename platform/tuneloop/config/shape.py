@@ -54,7 +54,9 @@ class SplitShape(Section):
     key: Text | None = Field(None, description="Column whose hash decides where a row goes; omitted: the whole row.")
     group: Text | None = Field(None, description="Column, such as a customer: rows that agree in it stay together.")
     time: Text | None = Field(
-        None, description="Column of times: the newest rows test, those before validate; golden rows are of all times."
+        None,
+        description="Column of times, as numbers or as texts from the year down: the newest rows test, those before "
+        "validate; golden rows are of all times.",
     )
     stratify: bool = Field(False, description="Each class has its share of the test and validation rows.")
     seed: int = Field(0, ge=0, description="Another seed, another split.")

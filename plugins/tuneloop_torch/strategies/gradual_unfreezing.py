@@ -58,7 +58,7 @@ class GradualUnfreezing(TorchStrategy):
         self, model: Any, data: TrainingData, folder: Path, seed: int, progress: Progress, trainable: set[str]
     ) -> FitResult:
         from tuneloop_torch.head import train_head
-        from tuneloop_torch.history import is_better
+        from tuneloop_torch.history import best_of
         from tuneloop_torch.naming import groups_of
         from tuneloop_torch.rows import read_rows
         from tuneloop_torch.thaw import Thaw, thawed
@@ -113,7 +113,8 @@ class GradualUnfreezing(TorchStrategy):
         if head is None:
             return FitResult(tail.history, tail.best_epoch)
         history = (*head.history, *tail.history)
-        if is_better(tail.best, head.best, maximize=data.maximize):
+        best = best_of(history, data.best, maximize=data.maximize)
+        if best is None or best >= len(head.history):
             return FitResult(history, tail.best_epoch)
         model.load_state_dict(before)
         return FitResult(history, head.best_epoch)

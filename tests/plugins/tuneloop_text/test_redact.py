@@ -49,6 +49,27 @@ def test_kinds_and_mark():
         TextRedact.Options(columns=("text",), mark="x@example.org")
 
 
+@pytest.mark.parametrize(
+    ("raw", "plain"),
+    [
+        ("call 020 7946 0958 now", "call [PHONE] now"),
+        ("call 08718730666(10p/min)", "call [PHONE](10p/min)"),
+        ("call +44 20 7946 0958", "call [PHONE]"),
+        ("room 1234 at 10.30 on 01/02/2024, 150 people", "room 1234 at 10.30 on 01/02/2024, 150 people"),
+    ],
+)
+def test_phone_numbers_as_they_are_dialled_within_a_country(raw, plain):
+    assert redact(raw, country="GB") == plain
+    assert "[PHONE]" not in redact(raw) or "+44" in raw
+
+
+def test_a_country_is_one():
+    with pytest.raises(pydantic.ValidationError, match="two letters of ISO 3166, such as GB"):
+        TextRedact.Options(columns=("text",), country="Germany")
+    with pytest.raises(pydantic.ValidationError, match="not personal data itself"):
+        TextRedact.Options(columns=("text",), country="GB", mark="020 7946 0958")
+
+
 def test_a_column_of_numbers_is_refused():
     from datasets import Dataset
 

@@ -76,7 +76,7 @@ def test_edges_are_errors_that_say_why():
     with pytest.raises(DataError, match="on 0 rows"):
         METRICS["accuracy"]().compute(none, np.array([], np.int64))
     one = Predictions(np.array([0]), np.array([[1.0, 0, 0]], np.float32), LABELS)
-    with pytest.raises(DataError, match="at least two classes"):
+    with pytest.raises(DataError, match=f"at least two classes, and 1 rows .* have {LABELS[0]!r} alone.*stratify"):
         METRICS["auroc"]().compute(one, np.array([0]))
     with pytest.raises(DataError, match="two rows with different values"):
         METRICS["r2"]().compute(Predictions(np.ones(3, np.float32)), np.ones(3, np.float32))

@@ -170,3 +170,22 @@ def test_a_checkpoint_of_another_kind_is_refused(checkpoint: Path) -> None:
     task, waveform = AutomaticSpeechRecognition([BLANK, "a"]), WaveformPreprocessor.fit({}, COLUMNS, None)  # type: ignore[arg-type]
     with pytest.raises(PluginError, match="reads the encoders of"):
         base.build(Path(), task, waveform)
+
+
+@pytest.mark.parametrize("kind", ["whisper", "waves"])
+def test_frames_are_told_without_listening(kind: str, request: pytest.FixtureRequest) -> None:
+    import torch
+
+    model, preprocessor, _ = built(request.getfixturevalue(kind))
+    (group,) = preprocessor.encode(preprocessor.check([{"audio": row["audio"]} for row in ROWS]))
+    with torch.no_grad():
+        found = model(**{name: torch.from_numpy(array) for name, array in group.inputs.items()})
+    held = (found["logits"][..., 0] > ABSENT / 2).sum(dim=1)
+    assert model.frames({name: group.inputs[name] for name in model.frame_inputs}).tolist() == held.tolist()
+
+
+def test_beams_are_asked_for_by_the_model() -> None:
+    task = AutomaticSpeechRecognition([BLANK, "a"])
+    answered = Ctc(Ctc.Options(checkpoint="x", beams=4)).answering(task)
+    assert isinstance(answered, AutomaticSpeechRecognition)
+    assert (answered.beams, answered.output_names) == (4, task.output_names)

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import random
 import shutil
 
-import httpx
 import numpy as np
 import pytest
-
-from tuneloop.config import load_project
-from tuneloop.monitoring.stack import free_port
-from tuneloop.pipeline import run_pipeline
-from tuneloop.pipeline.delivering.package import bento_home
-from tuneloop.plugins import default_manager
-from tuneloop.registry import CHAMPION, Registry
-from tuneloop.serving.loader import load_version
-from tuneloop.serving.packaging.bento import bento_folder
-from tuneloop.serving.server import start_server
+from tests.served import champion, served
 
 pytest.importorskip("dbos")
 pytestmark = pytest.mark.slow
@@ -66,28 +55,6 @@ def write_words(folder, checkpoint):
     return folder
 
 
-def champion(folder):
-    """A run's project, result and version."""
-    plugins = default_manager()
-    project = load_project(folder, plugins)
-    result = run_pipeline(project, plugins, who="ada")
-    assert result.state == "passed", result
-    return project, result, load_version(Registry(project).fetch(CHAMPION).folder, "1")
-
-
-@contextlib.contextmanager
-def served(project, result, folder):
-    """A client of a server of the Bento that a run made."""
-    bento = bento_folder(bento_home(project.state), result.bento)
-    store = f"sqlite:///{folder}/store.db"
-    server = start_server(
-        str(bento), home=folder / "home", log=folder / "server.txt", port=free_port(), store_url=store
-    )
-    with server, httpx.Client(base_url=server.url, timeout=120) as client:
-        server.wait_ready(300)
-        yield client
-
-
 def test_words_are_tagged_from_data_to_a_version_that_answers(tmp_path, checkpoint):
     project, result, loaded = champion(write_words(tmp_path / "times", checkpoint))
     assert loaded.artifact.manifest.metrics["entity_f1"] > 0.5
@@ -99,7 +66,7 @@ def test_words_are_tagged_from_data_to_a_version_that_answers(tmp_path, checkpoi
     for row, answer in zip(rows, answers, strict=True):
         (alone,) = loaded.predictor.predict([row]).answers
         assert alone["tags"] == answer["tags"], "an answer depends on longer neighbours"
-    with served(project, result, tmp_path) as client:
+    with served(project, result) as client:
         sent = client.post("/predict", json={"rows": rows}).json()["predictions"]
         assert [answer["tags"] for answer in sent] == [answer["tags"] for answer in answers]
         labels = [{"id": sent[0]["id"], "label": sent[0]["tags"]}, {"id": sent[2]["id"], "label": ["O", "O"]}]
@@ -134,7 +101,7 @@ def test_sounds_are_told_apart_from_data_to_a_version_that_answers(tmp_path, whi
     samples = (0.5 * np.sin(2 * np.pi * 2500 * time)).tolist()
     (answer,) = loaded.predictor.predict([{"audio": {"array": samples, "sampling_rate": 16_000}}]).answers
     assert answer["label"] == "high"
-    with served(project, result, tmp_path) as client:
+    with served(project, result) as client:
         sound = base64.b64encode((folder / "sounds" / "low" / "2.flac").read_bytes()).decode()
         sent = client.post("/predict", json={"rows": [{"audio": sound}]}).json()["predictions"]
         assert sent[0]["label"] == "low"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tests.plugins.tuneloop_transformers.test_audio import sound
 
-from tuneloop.api import Columns, ExportSpec, PluginError, RequestError, Tensor
+from tuneloop.api import ABSENT, Columns, ExportSpec, PluginError, RequestError, Tensor
 from tuneloop.api.testing import BaseModelContract
 from tuneloop.preprocessing import SpeechToTextPreprocessor
 from tuneloop.serving.generating.options import GenerationOptions
@@ -180,6 +180,25 @@ def test_the_graphs_write_what_torch_writes(speech: Path, tmp_path: Path) -> Non
     with torch.no_grad():
         right = model(**{name: torch.from_numpy(array) for name, array in group.inputs.items()})["logits"].numpy()
     np.testing.assert_allclose(predictor.run(group.inputs)["logits"], right, rtol=1e-4, atol=1e-4)
+
+
+def test_both_graphs_have_a_variant_of_8_bits(speech: Path, tmp_path: Path) -> None:
+    import onnx
+
+    model, preprocessor, task = built(speech, seconds=1.0)
+    source, target = exported(model, preprocessor, tmp_path), tmp_path / "small" / "model.onnx"
+    target.parent.mkdir()
+    Onnx(Onnx.Options()).quantize(source, "int8-dynamic", target)
+    for name in ("model.onnx", "encoder.onnx"):
+        weights = onnx.load(target.with_name(name)).graph.initializer
+        assert any(weight.data_type == onnx.TensorProto.INT8 for weight in weights), name
+        assert target.with_name(name).stat().st_size < source.with_name(name).stat().st_size
+    plain, small = (open_predictor(file, task, preprocessor) for file in (source, target))
+    (group, *_) = preprocessor.encode(preprocessor.check([ROWS[1]]))
+    right, found = (one.run(group.inputs)["logits"] for one in (plain, small))
+    assert 0 < np.abs(found - right)[right > ABSENT / 2].max() < 1.0
+    (row, *_) = preprocessor.check([{"audio": ROWS[1]["audio"]}])
+    assert small.begin(row).run().tokens  # type: ignore[attr-defined]
 
 
 def test_right_answers_are_learned_behind_the_first_tokens(speech: Path) -> None:

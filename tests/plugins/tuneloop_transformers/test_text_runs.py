@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import random
 import shutil
 
-import httpx
+import numpy as np
 import pytest
+from tests.served import champion, served
 
-from tuneloop.config import load_project
-from tuneloop.monitoring.stack import free_port
-from tuneloop.pipeline import run_pipeline
-from tuneloop.pipeline.delivering.package import bento_home
+from tuneloop.pipeline.data.rows import open_rows
+from tuneloop.pipeline.evaluating.scoring import judge
+from tuneloop.pipeline.runs.cache import load_result
+from tuneloop.pipeline.runs.records import read_steps, run_folder
 from tuneloop.plugins import default_manager
-from tuneloop.registry import CHAMPION, Registry
-from tuneloop.serving.loader import load_version
-from tuneloop.serving.packaging.bento import bento_folder
-from tuneloop.serving.server import start_server
+from tuneloop.tasks import QuestionAnsweringOrNone
 
 pytest.importorskip("dbos")
 pytestmark = pytest.mark.slow
@@ -42,29 +39,6 @@ def write(folder, checkpoint, rows, **settings):
     (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (folder / "tuneloop.yaml").write_text(PROJECT.format(**{"more": "", "epochs": 10, **settings}))
     return folder
-
-
-def champion(folder):
-    """A run's project, result and version."""
-    plugins = default_manager()
-    project = load_project(folder, plugins)
-    result = run_pipeline(project, plugins, who="ada")
-    assert result.state == "passed", result
-    assert result.report.read_text().startswith("<!doctype html>")
-    return project, result, load_version(Registry(project).fetch(CHAMPION).folder, "1")
-
-
-@contextlib.contextmanager
-def served(project, result, folder):
-    """A client of a server of the Bento that a run made."""
-    bento = bento_folder(bento_home(project.state), result.bento)
-    store = f"sqlite:///{folder}/store.db"
-    server = start_server(
-        str(bento), home=folder / "home", log=folder / "server.txt", port=free_port(), store_url=store
-    )
-    with server, httpx.Client(base_url=server.url, timeout=120) as client:
-        server.wait_ready(300)
-        yield client
 
 
 def raw(client, name, **columns):
@@ -91,7 +65,7 @@ def test_any_number_of_labels(tmp_path, checkpoint):
     asked = [{"text": text} for text in ("good night", "bad day", "night night")]
     answers = loaded.predictor.predict(asked).answers
     assert [set(answer["labels"]) for answer in answers] == [{"good", "night"}, set(), {"night"}]
-    with served(project, result, tmp_path) as client:
+    with served(project, result) as client:
         sent = client.post("/predict", json={"rows": asked}).json()["predictions"]
         assert [answer["labels"] for answer in sent] == [answer["labels"] for answer in answers]
         labels = [{"id": sent[0]["id"], "label": ["good"]}, {"id": sent[1]["id"], "label": []}]
@@ -114,7 +88,7 @@ def test_numbers_of_texts(tmp_path, checkpoint):
     )  # fmt: skip
     project, result, loaded = champion(folder)
     assert loaded.artifact.manifest.metrics["rmse"] < 2.0
-    with served(project, result, tmp_path) as client:
+    with served(project, result) as client:
         asked = {"rows": [{"text": "good good good"}, {"text": "bad bad bad"}]}
         high, low = client.post("/predict", json=asked).json()["predictions"]
         assert high["value"] > 45
@@ -150,7 +124,7 @@ def test_answers_in_a_text(tmp_path, checkpoint):
         assert (answer["answer"], row["context"][answer["start"] : answer["end"]]) == (right, right)
         (alone,) = loaded.predictor.predict([row]).answers
         assert (alone["answer"], alone["start"]) == (answer["answer"], answer["start"]), "its batch changes an answer"
-    with served(project, result, tmp_path) as client:
+    with served(project, result) as client:
         sent = client.post("/predict", json={"rows": asked}).json()["predictions"]
         assert [answer["answer"] for answer in sent] == ["day", "night"]
         labels = [{"id": sent[0]["id"], "label": "The day."}, {"id": sent[1]["id"], "label": ["night", "a night"]}]
@@ -195,7 +169,7 @@ def test_answers_in_a_text_or_none(tmp_path, checkpoint):
     asked = [{"question": "good day", "context": text} for text in contexts]
     answers = loaded.predictor.predict(asked).answers
     assert [answer["answer"] for answer in answers] == ["day", "", "", "night"]
-    with served(project, result, tmp_path) as client:
+    with served(project, result) as client:
         sent = client.post("/predict", json={"rows": asked}).json()["predictions"]
         assert [answer["answer"] for answer in sent] == ["day", "", "", "night"]
         labels = [{"id": sent[0]["id"], "label": ""}, {"id": sent[1]["id"], "label": []}]
@@ -204,3 +178,42 @@ def test_answers_in_a_text_or_none(tmp_path, checkpoint):
         for outcome in ("correct", "wrong"):
             assert f'tuneloop_labels_total{{model="maybe",outcome="{outcome}",version="1"}} 1.0' in page
         assert raw(client, "maybe", question="good day", context="bad bad")["answer"] == [""]
+
+
+def test_every_figure_is_that_of_the_settled_threshold(tmp_path, checkpoint):
+    draw = random.Random(8)
+    rows = []
+    for _ in range(200):
+        words = ["day", "night", *draw.choices(("good", "bad"), k=draw.randint(1, 4))]
+        draw.shuffle(words)
+        # Two answers are right where there is one, so that none is likelier than either, and less often right.
+        right = draw.sample(("day", "night"), 2) if draw.random() < 0.58 else []
+        rows.append({"question": "good", "context": " ".join(words), "label": right})
+    folder = write(
+        tmp_path / "flat", checkpoint, rows, name="flat", task="question-answering-or-none",
+        base="transformers-spans", columns="question: question, context: context", metric="answer_f1", epochs=3,
+    )  # fmt: skip
+    project, result, loaded = champion(folder)
+    folders = read_steps(run_folder(project.state, result.run))
+    found = {
+        name: load_result(name, project.state / "steps" / folders[name][0])
+        for name in ("split", "tune", "evaluate", "verify", "profile")
+    }
+    f1 = default_manager().create("metric", "answer_f1")
+    settled, plain = QuestionAnsweringOrNone.from_state(found["evaluate"].output["settled"]), QuestionAnsweringOrNone()
+    assert loaded.predictor.task.threshold == pytest.approx(settled.threshold, abs=0.2) != 0.0
+    best = max(record["answer_f1"] for record in found["tune"].output["history"])
+    for split in ("validation", "test"):
+        data = open_rows(found["split"].folder / split)
+        checked = loaded.predictor.preprocessor.check([{n: row[n] for n in ("question", "context")} for row in data])
+        with np.load(found["evaluate"].folder / f"outputs-{split}.npz") as outputs:
+            kept = dict(outputs)
+        by = {task: f1.compute(*judge(task, kept, data["label"], checked)) for task in (settled, plain)}
+        told = found["evaluate"].output["metrics"][split]["answer_f1"]
+        assert told == pytest.approx(by[settled]) != pytest.approx(by[plain])
+    variants = found["verify"].output["variants"]
+    assert best == found["evaluate"].output["metrics"]["validation"]["answer_f1"]
+    assert best == pytest.approx(variants["float32"]["metrics"]["answer_f1"])
+    assert "validation, which settled both" in variants["int8-dynamic"]["reason"]
+    assert found["evaluate"].summary["settled on"] == "validation"
+    assert told == pytest.approx(loaded.artifact.manifest.metrics["answer_f1"], abs=0.1)

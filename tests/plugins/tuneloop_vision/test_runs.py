@@ -5,19 +5,12 @@ from __future__ import annotations
 import base64
 import io
 
-import httpx
 import numpy as np
 import pytest
+from tests.served import champion, served
 
-from tuneloop.config import load_project
-from tuneloop.monitoring.stack import free_port
-from tuneloop.pipeline import run_pipeline
 from tuneloop.pipeline.delivering.package import bento_home
-from tuneloop.plugins import default_manager
-from tuneloop.registry import CHAMPION, Registry
-from tuneloop.serving.loader import load_version
 from tuneloop.serving.packaging.bento import bento_folder
-from tuneloop.serving.server import start_server
 
 pytest.importorskip("dbos")
 images = pytest.importorskip("PIL.Image")
@@ -60,23 +53,14 @@ def test_pictures_are_told_apart_from_data_to_a_version_that_answers(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         picture(generator, upright=upright, mode=mode).save(path)
     (folder / "tuneloop.yaml").write_text(PROJECT)
-    plugins = default_manager()
-    project = load_project(folder, plugins)
-    result = run_pipeline(project, plugins, who="ada")
-    assert result.state == "passed", result
-    loaded = load_version(Registry(project).fetch(CHAMPION).folder, "1")
+    project, result, loaded = champion(folder)
     assert loaded.artifact.manifest.metrics["macro_f1"] > 0.9
     assert "`image` (image)" in (loaded.artifact.folder / "card.md").read_text()
     watched = (loaded.artifact.folder / "reference.json").read_text()
     assert all(f"image-{name}:image" in watched for name in ("brightness", "contrast", "size", "ratio"))
     bento = bento_folder(bento_home(project.state), result.bento)
     assert "pillow" in (bento / "env" / "python" / "requirements.txt").read_text().lower()
-    store = f"sqlite:///{tmp_path}/store.db"
-    server = start_server(
-        str(bento), home=tmp_path / "home", log=tmp_path / "server.txt", port=free_port(), store_url=store
-    )
-    with server, httpx.Client(base_url=server.url, timeout=120) as client:
-        server.wait_ready(300)
+    with served(project, result) as client:
         asked = [picture(generator, upright=True, mode="RGBA"), picture(generator, upright=False, mode="CMYK")]
         rows = [{"image": in_base64(asked[0])}, {"image": in_base64(asked[1], "JPEG")}]
         plain = np.asarray(picture(generator, upright=True, mode="L")).tolist()

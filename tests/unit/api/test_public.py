@@ -31,6 +31,7 @@ PUBLIC = [
     "ExportSpec",
     "Exporter",
     "FitResult",
+    "FrameModel",
     "GateEvent",
     "GateRefusedError",
     "Job",

@@ -42,6 +42,8 @@ FindingName = Literal[
     "personal data",
     "outliers",
     "identifiers",
+    "texts too long",
+    "unknown characters",
 ]
 """What a look at the rows may find."""
 

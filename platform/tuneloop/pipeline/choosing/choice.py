@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from tuneloop.config.search import Limits
+from tuneloop.pipeline.choosing.bits import BITS
 from tuneloop.pipeline.choosing.cost import Cost
 
 _UNITS = {"parameters": "weights", "latency_ms": "ms a row", "memory_mb": "MB"}
@@ -31,11 +34,6 @@ class Candidate:
     cost: Cost | None = None
     failure: str = ""
 
-    @property
-    def options(self) -> str:
-        """Its options, as people write them."""
-        return ", ".join(f"{k}: {_shown(v)}" for k, v in self.model.items() if k != "base")
-
     def beyond(self, limits: Limits) -> list[str]:
         """The limits it does not keep, in words."""
         if self.cost is None:
@@ -49,14 +47,18 @@ class Candidate:
 
 
 def choose(candidates: Sequence[Candidate], limits: Limits, *, maximize: bool) -> int | None:
-    """Position of the best candidate within the limits, of equals the one with fewer weights; None: there is none."""
+    """Position of the best candidate within the limits; None: there is none.
+
+    Of equals it is the one that needs fewer bits for a byte of the right texts, where they write some: after a short
+    fit none of them may write anything that is right. Then it is the one with fewer weights.
+    """
     sign = -1 if maximize else 1
     fitting = [
-        (sign * one.score, one.cost.parameters, place)
+        (sign * one.score, (one.metrics or {}).get(BITS, math.inf), one.cost.parameters, place)
         for place, one in enumerate(candidates)
         if one.score is not None and one.cost is not None and not one.beyond(limits)
     ]
-    return min(fitting)[2] if fitting else None
+    return min(fitting)[3] if fitting else None
 
 
 def verdict(candidate: Candidate, limits: Limits) -> str:
@@ -64,17 +66,37 @@ def verdict(candidate: Candidate, limits: Limits) -> str:
     return candidate.failure or "; ".join(candidate.beyond(limits))
 
 
+def called(models: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Base model and options of each, as people write them: a path by its last part, where that tells them apart."""
+    short, whole = ([_written(model, shorten) for model in models] for shorten in (shortened, lambda value: value))
+    return [long if short.count(one) > 1 else one for one, long in zip(short, whole, strict=True)]
+
+
+def in_words(name: tuple[str, str]) -> str:
+    """Base model and options in one."""
+    return f"{name[0]} ({name[1]})" if name[1] else name[0]
+
+
+def shortened(value: Any) -> Any:
+    """The last part of a path that begins at the root of this machine; anything else as it is."""
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+
+
 def as_table(candidates: Sequence[Candidate], limits: Limits, metric: str) -> str:
     """A line a candidate, in columns, for a terminal."""
     head = ["base model", metric, *_UNITS.values(), ""]
     lines = [head]
-    for one in candidates:
-        name = f"{one.model.get('base')} ({one.options})" if one.options else str(one.model.get("base"))
+    for one, name in zip(candidates, called([one.model for one in candidates]), strict=True):
         cost = asdict(one.cost) if one.cost else dict.fromkeys(_UNITS)
         score = "-" if one.score is None else f"{one.score:.4f}"
-        lines.append([name, score, *(_figure(cost[unit]) for unit in _UNITS), verdict(one, limits)])
+        lines.append([in_words(name), score, *(_figure(cost[unit]) for unit in _UNITS), verdict(one, limits)])
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def _written(model: Mapping[str, Any], shorten: Callable[[Any], Any]) -> tuple[str, str]:
+    options = ", ".join(f"{name}: {_shown(shorten(value))}" for name, value in model.items() if name != "base")
+    return str(model.get("base")), options
 
 
 def _figure(value: Any) -> str:

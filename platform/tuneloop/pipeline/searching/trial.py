@@ -178,7 +178,10 @@ def _value(done: Mapping[str, StepResult], metric: str) -> float:
     """The metric on the validation rows: of the best epoch, or of the variant that would be served."""
     if "verify" in done:
         output = done["verify"].output
-        return float(output["variants"][output["served"]]["metrics"][metric])
+        found = output["variants"][output["served"]]["metrics"]
+        if metric not in found:
+            raise RunError(f"metric {metric!r} has no value on the validation rows")
+        return float(found[metric])
     output = done["tune"].output
     best = [record for record in output["history"] if record.get("epoch") == output["best_epoch"] and metric in record]
     if not best:

@@ -28,6 +28,7 @@ from tuneloop.pipeline.runs.model_files import model_files
 from tuneloop.pipeline.runs.parent import parent_artifact
 from tuneloop.pipeline.runs.step import Scope, Step, StepContext, options, used
 from tuneloop.pipeline.tuning.simple import constant_spans, in_places, probe_labels, probe_spans, share_logits
+from tuneloop.pipeline.tuning.speech import speech_findings
 from tuneloop.preprocessing.source import SourcePreprocessor
 from tuneloop.tasks.written import writes
 
@@ -61,25 +62,29 @@ def run(context: StepContext) -> dict[str, Any]:
     train = parts.split_rows(context, "train")
     columns = parts.columns_of(context, train)
     choice = base.preprocessor(context.project.root)
-    task = parts.task_class(context).fit(columns, train, _known(context))
+    task = base.answering(parts.task_class(context).fit(columns, train, _known(context)))
     preprocessor = parts.preprocessor_class(context, choice.name).fit(choice.options, columns, train)
     parts.save_task(context.folder, task)
     preprocessor.save(fresh(context.folder / PREPROCESSOR))
     placed = {name: _encode(context, name, task, preprocessor, columns) for name in ENCODED}
+    findings = speech_findings(context, task, preprocessor, ENCODED) if task.loss == "ctc" else []
     scorer = Scorer(context.project, context.plugins)
     quoted = quoted_rows(context, "test", preprocessor, placed["test"].tolist()) if task.loss == "span" else None
-    constant = scorer.score(*_constant(context, task, quoted))
+    constant = scorer.score(*_constant(context, task, quoted), scorer.needed)
     probed = _probe(context, task, preprocessor, quoted)
     keep_probe(context.folder, probed)
-    probe = scorer.score(*probed)
-    decides = scorer.deciding
+    probe = scorer.score(*probed, scorer.needed)
     return {
         "preprocessor": choice.name,
         # Positions matter only where answers are judged beside their rows; for others they would be a long list.
         PLACED: {name: at.tolist() for name, at in placed.items()} if task.loss == "span" else {},
         "constant": constant,
         "probe": probe,
-        "summary": {f"constant {decides}": constant[decides], f"probe {decides}": probe[decides]},
+        "findings": findings,
+        "summary": {
+            **scorer.told({"constant": constant, "probe": probe}),
+            **({"findings": "; ".join(one["text"] for one in findings)} if findings else {}),
+        },
     }
 
 
@@ -226,4 +231,4 @@ def _table_features(rows: dict[str, Any], preprocessor: Preprocessor) -> dict[st
     return {name: np.concatenate(arrays, axis=1) for name, arrays in found.items()}
 
 
-STEP = Step("baseline", 2, ("split",), _inputs, run)
+STEP = Step("baseline", 3, ("split",), _inputs, run)

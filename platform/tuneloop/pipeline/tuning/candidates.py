@@ -9,9 +9,8 @@ from typing import Any
 from tuneloop.api import RunError
 from tuneloop.config.search import Candidates
 from tuneloop.pipeline.choosing import judged
-from tuneloop.pipeline.choosing.choice import Candidate, as_table, choose, verdict
+from tuneloop.pipeline.choosing.choice import Candidate, as_table, called, choose, in_words, verdict
 from tuneloop.pipeline.choosing.cost import measure
-from tuneloop.pipeline.evaluating.scoring import Scorer
 from tuneloop.pipeline.runs.cache import fresh
 from tuneloop.pipeline.runs.progress import Progress
 from tuneloop.pipeline.runs.step import Scope, Step, StepContext, StepResult
@@ -40,15 +39,16 @@ def run(context: StepContext) -> dict[str, Any]:
     scope, wanted = context.scope, _candidates(context.scope)
     reused = _reused(scope)
     if reused is not None:
-        base = str(reused["base"])
-        return {"found": {"model": reused}, "taken": "champion", "lines": [], "summary": {"of the champion": base}}
-    scorer = Scorer(scope.project, scope.plugins)
-    metric, maximize = scorer.deciding, scorer.maximize(scorer.deciding)
-    split = judged.judging_split(context)
+        name = in_words(called([reused])[0])
+        return {"found": {"model": reused}, "taken": "champion", "lines": [], "summary": {"of the champion": name}}
+    how = judged.judging(context, wanted.models)
+    metric, maximize = how.metric, how.maximize
+    split = judged.judging_split(context, how.rows)
     compared: list[Candidate] = []
+    names = called(wanted.models)
     for place, model in enumerate(wanted.models):
-        compared.append(_compare(context, dict(model), place, split, metric))
-        _tell(scope, compared[-1], metric)
+        compared.append(_compare(context, dict(model), place, split, how))
+        _tell(scope, compared[-1], names[place], metric)
     best = choose(compared, wanted.limits, maximize=maximize)
     if best is None:
         table = as_table(compared, wanted.limits, metric)
@@ -61,18 +61,18 @@ def run(context: StepContext) -> dict[str, Any]:
         "taken": "candidates",
         "metric": metric,
         "maximize": maximize,
-        "probe": judged.FITTED if judged.is_fitted(context) else judged.PROBED,
+        "probe": how.how,
         "table": as_table(compared, wanted.limits, metric),
         "lines": [
             {
                 **asdict(one),
-                "options": one.options,
+                "options": names[place][1],
                 "verdict": verdict(one, wanted.limits),
                 "chosen": place == best,
             }
             for place, one in enumerate(compared)
         ],
-        "summary": {"chosen": str(chosen.model["base"]), "of": len(compared), metric: chosen.score},
+        "summary": {"chosen": in_words(names[best]), "of": len(compared), metric: chosen.score},
     }
 
 
@@ -88,13 +88,15 @@ def _reused(scope: Scope) -> dict[str, Any] | None:
     return model if model in _candidates(scope).models else None
 
 
-def _compare(context: StepContext, model: dict[str, Any], place: int, split: StepResult, metric: str) -> Candidate:
+def _compare(
+    context: StepContext, model: dict[str, Any], place: int, split: StepResult, how: judged.Judging
+) -> Candidate:
     folder = fresh(context.folder / str(place))
     try:
         scope = variant(context.scope, {"model": model})
         mine = judged.prepared(context, scope, folder, split)
-        metrics = judged.score(mine)
-        return Candidate(model, metrics[metric], metrics, measure(mine))
+        metrics = judged.score(mine, how)
+        return Candidate(model, metrics[how.metric], metrics, measure(mine))
     except Exception as error:
         # A checkpoint that cannot be read, or a model that does not fit the data, leaves the others to choose from.
         return Candidate(model, failure=" ".join((str(error) or type(error).__name__).split()))
@@ -103,11 +105,11 @@ def _compare(context: StepContext, model: dict[str, Any], place: int, split: Ste
         shutil.rmtree(folder)
 
 
-def _tell(scope: Scope, one: Candidate, metric: str) -> None:
+def _tell(scope: Scope, one: Candidate, name: tuple[str, str], metric: str) -> None:
     figures: dict[str, Any] = {"failed": one.failure} if one.failure else {metric: one.score}
     cost = asdict(one.cost) if one.cost else {}
-    data = {"base": str(one.model.get("base")), **figures, **cost}
+    data = {"base": in_words(name), **figures, **cost}
     scope.listen(Progress("record", "candidates", data=data))
 
 
-STEP = Step("candidates", 1, ("load", "check", "split"), _inputs, run)
+STEP = Step("candidates", 2, ("load", "check", "split"), _inputs, run)

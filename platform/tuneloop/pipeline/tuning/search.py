@@ -57,7 +57,8 @@ def run(context: StepContext) -> dict[str, Any]:
     if reused is not None:
         return {"found": reused, "taken": "champion", "trials": [], "summary": {"of the champion": _shown(reused)}}
     metric = _metric(scope, search)
-    maximize = Scorer(scope.project, scope.plugins).maximize(metric)
+    # Not of the scorer: perplexity of a text that is written is none of its metrics.
+    maximize = scope.plugins.get("metric", metric).maximize
     with Driver(_plan(context, search, metric, maximize=maximize)) as driver:
         rows = driver.run(_run_many(context, search))
         importance = importances(driver.study)

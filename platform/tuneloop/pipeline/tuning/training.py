@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuneloop.api import BaseModel, FitResult, Preprocessor, Report, Strategy, Task, TrainingData
+from tuneloop.config.texts import PERPLEXITY
 from tuneloop.pipeline.data.quoted import quoted_rows
 from tuneloop.pipeline.data.rows import open_rows
-from tuneloop.pipeline.evaluating.scoring import Scorer, decoded, judge
-from tuneloop.pipeline.evaluating.written import PERPLEXITY, perplexity
+from tuneloop.pipeline.evaluating.scoring import Scorer, decoded, judge, stopping_metric
+from tuneloop.pipeline.evaluating.written import perplexity
 from tuneloop.pipeline.runs import parts
 from tuneloop.pipeline.runs.step import StepContext
 from tuneloop.pipeline.tuning.baseline import PLACED
 from tuneloop.pipeline.tuning.teaching import taught
+from tuneloop.pipeline.tuning.texts import text_judge
 from tuneloop.tasks.written import writes
 
 if TYPE_CHECKING:
@@ -56,16 +58,21 @@ class Training:
 
         def metric(logits: Any, labels: Any) -> dict[str, float]:
             if quoted is not None:
-                return scorer.score(*judge(task, {"logits": logits}, quoted[1], quoted[0]))
-            return scorer.score(*decoded(task, logits, labels))
+                rows, values = quoted
+                # Each epoch is judged as its model would be served.
+                settled = task.settle(rows, {"logits": logits}, values)
+                return scorer.score(*judge(settled, {"logits": logits}, values, rows), (scorer.stopping,))
+            return scorer.score(*decoded(task, logits, labels), (scorer.stopping,))
 
         written = writes(task)
+        best = stopping_metric(context.project) or PERPLEXITY if written else scorer.stopping
         return TrainingData(
             train=self.rows(),
             validation=open_rows(context.file("baseline", "validation")),
             tensors=self.preprocessor.tensors,
             loss=task.loss,
             metric=(lambda logits, _: perplexity(logits)) if written else metric,
-            best=PERPLEXITY if written else scorer.stopping,
-            maximize=not written and scorer.maximize(scorer.stopping),
+            best=best,
+            maximize=best in scorer.metrics and scorer.maximize(best),
+            judge=text_judge(context, task, self.preprocessor),
         )

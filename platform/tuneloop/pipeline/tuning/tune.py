@@ -11,6 +11,7 @@ from tuneloop.pipeline.runs.model_files import model_files
 from tuneloop.pipeline.runs.step import Scope, Step, StepContext, options, used
 from tuneloop.pipeline.tuning.launching import CHECKPOINTS, launch
 from tuneloop.pipeline.tuning.teaching import teacher_inputs, teacher_used
+from tuneloop.pipeline.tuning.texts import rows_to_write
 
 
 def _inputs(scope: Scope) -> dict[str, Any]:
@@ -21,6 +22,7 @@ def _inputs(scope: Scope) -> dict[str, Any]:
         # The checkpoint is read again here, and may have been changed since `baseline` of a resumed run.
         "files": model_files(scope),
         "teacher": teacher_inputs(scope),
+        **({"written rows": rows} if (rows := rows_to_write(scope)) else {}),
     }
 
 
@@ -40,4 +42,4 @@ def run(context: StepContext) -> dict[str, Any]:
     }
 
 
-STEP = Step("tune", 2, ("baseline",), _inputs, run, shared=(TRAINING,))
+STEP = Step("tune", 3, ("baseline",), _inputs, run, shared=(TRAINING,))

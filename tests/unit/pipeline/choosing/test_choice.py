@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneloop.config.search import Limits
-from tuneloop.pipeline.choosing.choice import Candidate, as_table, choose, verdict
+from tuneloop.pipeline.choosing.choice import Candidate, as_table, called, choose, in_words, verdict
 from tuneloop.pipeline.choosing.cost import Cost
 
 SMALL = Candidate({"base": "small"}, 0.80, {}, Cost(1_000, 0.5, 10.0))
@@ -30,6 +30,14 @@ def test_of_equals_the_smaller_one_is_taken():
     assert choose([LARGE, twin], Limits(), maximize=True) == 1
 
 
+def test_of_those_that_write_nothing_right_the_one_is_taken_that_finds_the_right_texts_more_probable():
+    sure = Candidate({"base": "sure"}, 0.0, {"chrf": 0.0, "bits_per_byte": 1.5}, Cost(90_000, 20.0, 10.0))
+    lost = Candidate({"base": "lost"}, 0.0, {"chrf": 0.0, "bits_per_byte": 2.5}, Cost(2_000, 20.0, 10.0))
+    assert choose([lost, sure], Limits(), maximize=True) == 1
+    right = Candidate({"base": "right"}, 1.0, {"chrf": 1.0, "bits_per_byte": 9.5}, Cost(90_000, 20.0, 10.0))
+    assert choose([lost, sure, right], Limits(), maximize=True) == 2
+
+
 def test_the_table_says_what_each_reaches_and_why_not():
     limits = Limits(parameters=10**6, latency_ms=1.0)
     lines = as_table([SMALL, BROKEN, LARGE], limits, "accuracy").splitlines()
@@ -39,6 +47,19 @@ def test_the_table_says_what_each_reaches_and_why_not():
     assert lines[3].endswith("90,000,000 weights, of at most 1,000,000; 9 ms a row, of at most 1")
     assert "large (checkpoint: models/large)" in lines[3]
     assert verdict(SMALL, limits) == ""
+
+
+def test_candidates_are_told_apart_by_their_options_and_paths_by_their_last_part():
+    one = {"base": "transformers", "checkpoint": "/data/models/minilm", "max_length": 64}
+    other = {"base": "transformers", "checkpoint": "models/bert"}
+    names = [in_words(name) for name in called([one, other, {"base": "mlp"}])]
+    assert names == [
+        "transformers (checkpoint: minilm, max_length: 64)",
+        "transformers (checkpoint: models/bert)",
+        "mlp",
+    ]
+    twins = [{"base": "transformers", "checkpoint": f"/data/{name}/last"} for name in "ab"]
+    assert [name[1] for name in called(twins)] == ["checkpoint: /data/a/last", "checkpoint: /data/b/last"]
 
 
 @given(

@@ -54,7 +54,9 @@ def test_the_better_model_is_taken_and_test_rows_are_never_read(compared):
     assert all(0 < line["cost"]["latency_ms"] < 1000 for line in output["lines"])
     assert all(0 < line["cost"]["memory_mb"] < 500 for line in output["lines"])
     assert "for at most 3 epochs" in output["probe"]
-    assert [record.data["base"] for record in records] == ["tabular-mlp"] * 2
+    names = ["tabular-mlp (hidden: [2])", "tabular-mlp (hidden: [32, 32])"]
+    assert [record.data["base"] for record in records] == names
+    assert (output["summary"]["chosen"], large["options"]) == (names[1], "hidden: [32, 32]")
     assert variant(scope, output["found"]).project.model.options.hidden == (32, 32)
     folder = next((scope.project.state / "steps").glob("candidates-*"))
     assert not list(folder.glob("[0-9]*")), "what was encoded for the comparison is gone"
