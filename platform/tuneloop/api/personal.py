@@ -32,8 +32,13 @@ class PersonalSpan:
     kind: PersonalKind
 
 
-def personal_spans(text: str) -> Iterator[PersonalSpan]:
+def personal_spans(text: str, country: str | None = None) -> Iterator[PersonalSpan]:
     """Personal data in a text, by kind and place; spans of different kinds may overlap.
+
+    Args:
+        text: Any text.
+        country: Two letters of ISO 3166: phone numbers as they are dialled within it are found too; None: only those
+            that begin with + and the code of a country.
 
     Raises:
         MissingExtraError: `phonenumbers` or `python-stdnum` is not installed, and there is something to check.
@@ -44,6 +49,28 @@ def personal_spans(text: str) -> Iterator[PersonalSpan]:
         for found in pattern.finditer(text):
             if _checks()[kind](found[0]):
                 yield PersonalSpan(*found.span(), kind)
+    if country is not None:
+        yield from _dialled(text, country)
+
+
+def phone_countries() -> frozenset[str]:
+    """The countries whose numbering plans are known.
+
+    Raises:
+        MissingExtraError: `phonenumbers` is not installed.
+    """
+    _checks()
+    import phonenumbers
+
+    return frozenset(phonenumbers.SUPPORTED_REGIONS)
+
+
+def _dialled(text: str, country: str) -> Iterator[PersonalSpan]:
+    _checks()
+    import phonenumbers
+
+    for found in phonenumbers.PhoneNumberMatcher(text, country):
+        yield PersonalSpan(found.start, found.end, "phone")
 
 
 @cache

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import itertools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuneloop.api import MissingExtraError, TuneloopError
+from tuneloop.api import TuneloopError
 from tuneloop.plugins import nearest
 
-SAMPLE_ROWS = 200
 TARGET_NAMES = (
     "label",
     "labels",
@@ -63,31 +59,12 @@ SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What a file seems to hold: task, answer column, text column (texts only), and key column."""
+    """What a file seems to hold: task, answer column (None: the text is all), text column (texts only), key column."""
 
     task: str
-    target: str
+    target: str | None
     text: str | None
     key: str | None
-
-
-def read_sample(path: Path, source: str) -> list[dict[str, Any]]:
-    """The first rows of a file.
-
-    Raises:
-        TuneloopError: It cannot be read, or holds no rows with columns.
-    """
-    try:
-        rows = _READERS[source](path)
-    except FileNotFoundError as error:
-        raise TuneloopError(f"{path}: there is no such file") from error
-    except OSError as error:
-        raise TuneloopError(f"{path}: this file cannot be read: {error.strerror or error}") from error
-    except (UnicodeDecodeError, csv.Error, ValueError) as error:
-        raise TuneloopError(f"{path}: this is not {source}: {error}") from error
-    if not rows or not all(isinstance(row, dict) and row for row in rows):
-        raise TuneloopError(f"{path}: no rows with named columns were found")
-    return rows
 
 
 def guess_columns(
@@ -102,12 +79,15 @@ def guess_columns(
     for given in filter(None, (text, target)):
         if given not in columns:
             raise TuneloopError(f"{path} has no column {given!r}.{nearest(given, columns)} Known: {', '.join(columns)}")
+    key = _by_name(columns, KEY_NAMES, excluded=(text, target)) if len(columns) > 1 else None
+    told = [column for column in columns if column != key]
+    if len(told) == 1 and task in (None, "text-generation") and _is_text(_values(rows, told[0])):
+        return Guess("text-generation", None, told[0], key)
     if len(columns) < 2:
         raise TuneloopError(f"{path} has one column, {columns[0]!r}: an input and an answer are needed")
-    key = _by_name(columns, KEY_NAMES, excluded=(text, target))
     answer = target or _by_name(columns, TARGET_NAMES, excluded=(key, text)) or _last(columns, (key, text))
     texts = [column for column in columns if column not in (answer, key) and _is_text(_values(rows, column))]
-    chosen = task or _task(text, texts, columns, answer, key, _values(rows, answer))
+    chosen = task or _task(text, texts, columns, answer, key, rows)
     if chosen.startswith("tabular-"):
         return Guess(chosen, answer, None, key)
     if chosen in ("question-answering", "question-answering-or-none") and "context" in columns:
@@ -164,8 +144,14 @@ def clock_warnings(rows: Sequence[dict[str, Any]], guess: Guess) -> list[str]:
 
 
 def _task(
-    text: str | None, texts: list[str], columns: list[str], answer: str, key: str | None, values: list[Any]
+    text: str | None,
+    texts: list[str],
+    columns: list[str],
+    answer: str,
+    key: str | None,
+    rows: Sequence[dict[str, Any]],
 ) -> str:
+    values = _values(rows, answer)
     inputs = [column for column in columns if column not in (answer, key)]
     if answer == "completion" and "prompt" in inputs:
         return "text-generation"
@@ -177,40 +163,12 @@ def _task(
         return "multi-label-classification" if texts else "token-classification"
     numbers = [number for number in map(_number, values) if number is not None]
     measured = len(numbers) == len(values) and len(set(numbers)) > FEW_CLASSES
+    if texts and len(inputs) == 1 and not numbers and _differ(values):
+        shorter = 2 * _length(values) < _length(_values(rows, texts[0]))
+        return "summarization" if shorter else "translation"
     if text is not None or (texts and len(inputs) <= 2):
         return "text-regression" if measured else "text-classification"
     return "tabular-regression" if measured else "tabular-classification"
-
-
-def _read_csv(path: Path) -> list[dict[str, Any]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        head = file.read(65536)
-        file.seek(0)
-        try:
-            dialect: Any = csv.Sniffer().sniff(head, delimiters=",;\t|")
-        except csv.Error:
-            dialect = csv.excel
-        rows = csv.DictReader(file, dialect=dialect)
-        return [{k: v for k, v in row.items() if k} for row in itertools.islice(rows, SAMPLE_ROWS)]
-
-
-def _read_jsonl(path: Path) -> list[dict[str, Any]]:
-    with path.open(encoding="utf-8-sig") as file:
-        return [json.loads(line) for line in itertools.islice(filter(str.strip, file), SAMPLE_ROWS)]
-
-
-def _read_parquet(path: Path) -> list[dict[str, Any]]:
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtraError("reading Parquet", "pyarrow", "train") from error
-    path.stat()
-    batches = pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=SAMPLE_ROWS)
-    rows: list[dict[str, Any]] = next(iter(batches)).to_pylist()
-    return rows
-
-
-_READERS = {"csv": _read_csv, "jsonl": _read_jsonl, "parquet": _read_parquet}
 
 
 def _by_name(columns: Sequence[str], names: Sequence[str], excluded: Sequence[str | None] = ()) -> str | None:
@@ -233,6 +191,12 @@ def _is_text(values: list[Any]) -> bool:
         return False
     words = sum(len(text.split()) for text in texts) / len(texts)
     return words >= 3 and len(set(texts)) > len(texts) / 2
+
+
+def _differ(values: list[Any]) -> bool:
+    """Answers of which hardly any comes twice: they are written, there are no classes among them."""
+    texts = [value for value in values if isinstance(value, str)]
+    return len(texts) == len(values) >= FEW_CLASSES and len(set(texts)) > 0.9 * len(texts)
 
 
 def _number(value: Any) -> float | None:

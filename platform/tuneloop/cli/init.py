@@ -14,26 +14,26 @@ from tuneloop.cli.guess import (
     clock_warnings,
     guess_columns,
     guess_transcripts,
-    read_sample,
     sound_column,
 )
 from tuneloop.cli.project import load_plugins
+from tuneloop.cli.sample import Sample, sample_of
 from tuneloop.cli.stocks import TASKS
 from tuneloop.cli.template import render
 from tuneloop.config import PROJECT_FILE, parse_project
 
-SOURCES = {
-    ".csv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-}
+_FOLDERS = {"image-folder": "image-classification", "audio-folder": "audio-classification"}
+"""Data sources of folders that name labels, and the task each is for."""
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
 @click.option("--task", type=click.Choice(list(TASKS)), help="The kind of problem; otherwise guessed from the data.")
-@click.option("--data", type=click.Path(path_type=Path), help="CSV, JSONL or Parquet file; its columns are read.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="CSV, JSONL or Parquet file, a glob of such, or a folder of pictures or sounds; it is looked into.",
+)
 @click.option("--name", help="Name of the project; otherwise that of the folder.")
 @click.option("--text", help="Column with the text; otherwise guessed.")
 @click.option("--target", help="Column with the answer; otherwise guessed.")
@@ -49,17 +49,18 @@ def init(
 ) -> None:
     """Write a commented tuneloop.yaml into FOLDER (the current one by default).
 
-    With --data, source, columns and task are guessed from the file; look at them before the first run.
+    With --data, source, columns and task are guessed from the data; look at them before the first run.
     """
     file = folder / PROJECT_FILE
     if file.exists() and not force:
         raise TuneloopError(f"{file} is there already. Look at it, or overwrite it with --force.")
-    source, guess = _look(data, task, text, target)
+    sample, guess = _look(data, task, text, target)
     content = render(
         name=_project_name(name or folder.resolve().name),
-        source=source,
-        path=_data_path(data, folder, source),
+        source=sample.source,
+        path=_data_path(data, folder, sample.source),
         guess=guess,
+        delimiter=sample.delimiter,
     )
     try:
         parse_project(content.encode(), file, load_plugins())
@@ -68,28 +69,36 @@ def init(
             raise
         raise TuneloopError(f"the built-in plugins this file needs are not all loaded. {error}") from error
     _write(file, content)
-    click.echo(f"Wrote {file}: {guess.task}, answer in column {guess.target!r}.")
+    answer = f"answer in column {guess.target!r}" if guess.target else f"of the texts in column {guess.text!r}"
+    click.echo(f"Wrote {file}: {guess.task}, {answer}.")
     shown = "" if folder.resolve() == Path.cwd() else f" --project {shlex.quote(str(folder))}"
     click.echo(f"Look it over, then: tuneloop run{shown}")
 
 
-def _look(data: Path | None, task: str | None, text: str | None, target: str | None) -> tuple[str, Guess]:
+def _look(data: Path | None, task: str | None, text: str | None, target: str | None) -> tuple[Sample, Guess]:
     """The data source and what the data seems to hold."""
     if data is None:
         chosen = task or "text-classification"
         stock = TASKS[chosen]
-        return stock.source, Guess(chosen, target or stock.target, text or stock.text, stock.key)
-    source = SOURCES.get(data.suffix.lower())
-    if source is None:
-        raise TuneloopError(f"{data}: no data source for {data.suffix or 'no suffix'!r}. Known: {', '.join(SOURCES)}")
-    rows = read_sample(data, source)
-    sounds = sound_column(rows)
+        return Sample(stock.source), Guess(chosen, target or stock.target, text or stock.text, stock.key)
+    sample = sample_of(data)
+    if sample.source in _FOLDERS:
+        return sample, _of_folder(data, sample.source, task)
+    sounds = sound_column(sample.rows)
     if sounds is not None and task in (None, "automatic-speech-recognition"):
-        return "audio-transcripts", guess_transcripts(rows, data, sounds, target=target)
-    guess = guess_columns(rows, data, task=task, text=text, target=target)
-    for warning in clock_warnings(rows, guess):
+        return Sample("audio-transcripts"), guess_transcripts(sample.rows, data, sounds, target=target)
+    guess = guess_columns(sample.rows, data, task=task, text=text, target=target)
+    for warning in clock_warnings(sample.rows, guess):
         click.echo(warning, err=True)
-    return source, guess
+    return sample, guess
+
+
+def _of_folder(data: Path, source: str, task: str | None) -> Guess:
+    found = _FOLDERS[source]
+    if task not in (None, found):
+        raise TuneloopError(f"{data}: a folder of such files is for task {found!r}, not {task!r}; give a file")
+    stock = TASKS[found]
+    return Guess(found, stock.target, stock.text, stock.key)
 
 
 def _data_path(data: Path | None, folder: Path, source: str) -> str:

@@ -119,6 +119,8 @@ def _conclude(result: RunResult) -> None:
     click.echo(f"run {result.run}: {result.state} in {result.seconds:.0f} s, version {result.version}")
     for reason in result.reasons:
         click.echo(f"  refused: {reason}")
+    for warning in result.warnings:
+        click.echo(f"  warning: {warning}")
     click.echo(f"  report: {result.report}")
     if result.bento:
         click.echo(f"  bento: {result.bento}; `tuneloop build` shows where it is and how to serve it elsewhere")

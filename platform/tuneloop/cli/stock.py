@@ -51,7 +51,8 @@ class Stock:
         """What stands below `tune:`."""
         stop = f"early_stopping: {{metric: {self.metrics[0]}, patience: {self.patience}}}"
         if self.written:
-            stop = f"early_stopping: {{patience: {self.patience}}}\t# by the perplexity of the right answers"
+            more = f"by perplexity; with metric: {self.metrics[0]} texts are written to stop by"
+            stop = f"early_stopping: {{patience: {self.patience}}}\t# {more}"
         return _indented((f"strategy: {self.strategy}", f"epochs: {self.epochs}", *self.tune, stop))
 
     def gate_lines(self) -> str:

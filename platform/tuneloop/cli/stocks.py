@@ -13,6 +13,7 @@ def _rate(value: str) -> str:
     return f"learning_rate: {value}"
 
 
+_SCALE = "scale: standard\t# or quantile: often far better, sometimes a little worse; try both"
 _MINILM = _checkpoint("sentence-transformers/all-MiniLM-L6-v2")
 
 TASKS: dict[str, Stock] = {
@@ -226,7 +227,7 @@ TASKS: dict[str, Stock] = {
         text=None,
         target="target",
         key=None,
-        model=("base: tabular-mlp",),
+        model=("base: tabular-mlp", _SCALE),
         strategy="full",
         epochs=30,
         tune=(_rate("1.0e-3"),),
@@ -241,7 +242,7 @@ TASKS: dict[str, Stock] = {
         text=None,
         target="target",
         key=None,
-        model=("base: tabular-mlp",),
+        model=("base: tabular-mlp", _SCALE),
         strategy="full",
         epochs=30,
         tune=(_rate("1.0e-3"),),

@@ -11,10 +11,13 @@ _SOUNDS = "audio-transcripts"
 """The data source whose rows name files."""
 
 
-def render(*, name: str, source: str, path: str, guess: Guess) -> str:
+def render(*, name: str, source: str, path: str, guess: Guess, delimiter: str | None = None) -> str:
     """The text of the file: every value a user would want to change, and a word about each."""
     stock = TASKS[guess.task]
-    if guess.text is not None:
+    if guess.target is None:
+        columns = f"{{{stock.role}: {_scalar(guess.text or '')}}}"
+        note = "role: column; `label` would name a column of answers to the texts"
+    elif guess.text is not None:
         columns = f"{{{stock.role}: {_scalar(guess.text)}, label: {_scalar(guess.target)}}}"
         note = "role: column"
     else:
@@ -26,6 +29,8 @@ def render(*, name: str, source: str, path: str, guess: Guess) -> str:
         if source == _SOUNDS and guess.key
         else ""
     )
+    if delimiter is not None:
+        file += f"\n  delimiter: {json.dumps(delimiter)}"
     return _align(f"""\
 # A Tuneloop project. `tuneloop run` tunes, checks and registers a model; `tuneloop serve` serves it.
 # Editors complete and check it after `tuneloop schema > tuneloop.schema.json`, with this as a line of its own:

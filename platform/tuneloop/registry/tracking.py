@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -92,11 +93,12 @@ def fill_run(
     from mlflow.entities import Metric, Param
 
     identity, moment = run.info.run_id, int(now.timestamp() * 1000)
-    points = [Metric(name, value, moment, 0) for name, value in metrics.items()]
+    points = [Metric(_key(name), value, moment, 0) for name, value in metrics.items()]
     for place, record in enumerate(history):
-        points += [Metric(f"epoch/{name}", value, moment, place) for name, value in record.items()]
+        points += [Metric(_key(f"epoch/{name}"), value, moment, place) for name, value in record.items()]
     # One that was logged must not change, as a plugin's version may between two attempts.
-    shown = [Param(name, str(value)[:500]) for name, value in params.items() if name not in run.data.params]
+    named = {_key(name): value for name, value in params.items()}
+    shown = [Param(name, str(value)[:500]) for name, value in named.items() if name not in run.data.params]
     for start in range(0, max(len(points), 1), _BATCH):
         client.log_batch(identity, metrics=points[start : start + _BATCH], params=shown if not start else [])
     if artifact is not None:
@@ -107,3 +109,8 @@ def fill_run(
         else:
             client.log_artifact(identity, str(path))
     client.set_terminated(identity)
+
+
+def _key(name: str) -> str:
+    """The name as MLflow takes it: `transforms[2].noise` becomes `transforms.2.noise`."""
+    return re.sub(r"[^\w\-. :/]", "_", re.sub(r"\[(\d+)\]", r".\1", name))

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tuneloop.api import ConfigError, TuneloopError
-from tuneloop.cli.guess import Guess, guess_columns, read_sample
+from tuneloop.cli.guess import Guess, guess_columns
+from tuneloop.cli.sample import read_sample
 from tuneloop.cli.stocks import TASKS
 from tuneloop.config import load_project
 from tuneloop.plugins import PluginManager
@@ -21,6 +22,7 @@ MESSAGES = [
 PEOPLE = "age;job;income\n" + "".join(
     f"{20 + i};{'cook' if i % 3 else 'smith'};{'>50K' if i % 2 else '<=50K'}\n" for i in range(40)
 )
+TEXTS = Guess("text-generation", None, "text", None)
 HOUSES = "rooms,town,price\n" + "".join(f"{i % 7},{'a' if i % 2 else 'b'},{1000.5 * i}\n" for i in range(40))
 
 
@@ -87,6 +89,22 @@ def test_a_name_that_is_none(tuneloop: Callable[..., Any], tmp_path: Path) -> No
             ),
             Guess("translation", "translation", "source", None),
         ),
+        (
+            "e.csv",
+            "english,german\n" + "".join(f"this is text {i},das ist Text {i}\n" for i in range(40)),
+            Guess("translation", "german", "english", None),
+        ),
+        (
+            "l.csv",
+            "body,short\n" + "".join(f"this is a text of many words {i},{i}.\u3042\n" for i in range(40)),
+            Guess("summarization", "short", "body", None),
+        ),
+        (
+            "g.jsonl",
+            "".join(json.dumps({"id": i, "story": f"once upon a time {i}"}) + "\n" for i in range(40)),
+            Guess("text-generation", None, "story", "id"),
+        ),
+        ("t.csv", "text\n" + "".join(f"yes; or no {i}; or both\n" for i in range(40)), TEXTS),
         (
             "s.jsonl",
             "".join(json.dumps({"article": "a b c " * i, "summary": f"a {i}", "id": i}) + "\n" for i in range(1, 9)),
@@ -168,7 +186,7 @@ def test_columns_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(TuneloopError, match=r"has no column 'lable'. Did you mean 'label'\? Known: text, label"):
         guess_columns(rows, Path("rows.csv"), task=None, text=None, target="lable")
     with pytest.raises(TuneloopError, match="has one column, 'text'"):
-        guess_columns([{"text": "a"}], Path("rows.csv"), task=None, text=None, target=None)
+        guess_columns([{"text": 3}], Path("rows.csv"), task=None, text=None, target=None)
 
 
 def test_an_unknown_suffix(tuneloop: Callable[..., Any]) -> None:
@@ -177,11 +195,15 @@ def test_an_unknown_suffix(tuneloop: Callable[..., Any]) -> None:
     assert "no data source for '.xlsx'. Known: .csv, .jsonl" in done.stderr
 
 
-def test_a_metric_that_reads_texts_ends_no_training(
+def test_a_metric_that_reads_texts_ends_a_training_where_it_is_reported(
     tuneloop: Callable[..., Any], tmp_path: Path, plugins: PluginManager
 ) -> None:
     assert tuneloop("init", "desk", "--task", "translation").returncode == 0
     file = tmp_path / "desk" / "tuneloop.yaml"
-    file.write_text(file.read_text().replace("early_stopping: {patience", "early_stopping: {metric: chrf, patience"))
-    with pytest.raises(ConfigError, match=r"tune.early_stopping.metric: .*training ends by perplexity"):
+    text = file.read_text()
+    assert "by perplexity; with metric: chrf" in text
+    file.write_text(text.replace("early_stopping: {patience", "early_stopping: {metric: chrf, patience"))
+    assert load_project(tmp_path / "desk", plugins).tune.options.early_stopping.metric == "chrf"
+    file.write_text(text.replace("early_stopping: {patience", "early_stopping: {metric: wer, patience"))
+    with pytest.raises(ConfigError, match=r"tune.early_stopping.metric: metric 'wer' is not reported, only chrf, bleu"):
         load_project(tmp_path / "desk", plugins)

@@ -75,6 +75,17 @@ def test_a_registered_version_comes_back_verified(registry, tmp_path):
     assert fetched.folder != given.artifact.folder
 
 
+def test_names_that_the_store_does_not_take_are_written_otherwise(registry, tmp_path):
+    given = replace(
+        entry(tmp_path, "run-1", "a"), params={"found.data.transforms[2].noise": 0.1}, metrics={"test/f1 (ä, %)": 0.5}
+    )
+    version = registry.register(given)
+    assert version.metrics["test/f1 _ä_ __"] == 0.5
+    with registry.store.client() as client:
+        runs = client.search_runs([one.experiment_id for one in client.search_experiments()])
+    assert [run.data.params["found.data.transforms.2.noise"] for run in runs] == ["0.1"]
+
+
 def test_registering_again_after_a_kill_gives_the_same_version(registry, tmp_path):
     first, second = registry.register(entry(tmp_path, "run-1", "a")), registry.register(entry(tmp_path, "run-1", "a"))
     assert first == second
