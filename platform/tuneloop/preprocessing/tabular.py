@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -131,6 +132,7 @@ class TabularPreprocessor(Preprocessor):
                 raise DataError(f"the table has no column {name!r}; it has: {', '.join(rows.column_names)}")
             present = [value for value in values if value is not None and value == value]
             if present and all(isinstance(v, int | float) and not isinstance(v, bool) for v in present):
+                _check_finite(name, values, rows[columns.key][:] if columns.key in rows.column_names else None)
                 numbers.append(_fit_number(name, present, choices, missing=len(present) < len(values)))
             else:
                 counts = Counter(category_text(value) for value in present)
@@ -211,10 +213,18 @@ def _components(numbers: Sequence[NumberColumn], rows: Dataset, wanted: int | fl
     return Components.fit(np.array(scaled, dtype=np.float64).T, wanted)
 
 
+def _check_finite(name: str, values: Sequence[float | None], keys: Sequence[Any] | None) -> None:
+    for row, value in enumerate(values):
+        if value is not None and math.isinf(value):
+            where = f"row {row} of those to train on" if keys is None else f"the row with the key {keys[row]!r}"
+            raise DataError(
+                f"column {name!r} holds a number that is not finite: {value} in {where}. Where a number is not known, "
+                "leave it empty"
+            )
+
+
 def _fit_number(name: str, values: Sequence[float], choices: TabularChoices, *, missing: bool) -> NumberColumn:
     array = np.array(values, dtype=np.float64)
-    if not np.isfinite(array).all():
-        raise DataError(f"column {name!r} holds a number that is not finite")
     fill = {"mean": array.mean(), "median": np.median(array), "zero": 0.0}[choices.impute]
     if choices.scale == "quantile":
         knots = fit_knots(array, choices.pieces)

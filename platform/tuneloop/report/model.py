@@ -80,6 +80,7 @@ class Report:
         intervals: Metric to column to the ends of its 95 % interval.
         gains: What the served model gains over others.
         energy: What training used, in words; empty: not measured.
+        warnings: What is to be known though the gate may have passed, a sentence each.
         sections: Whole sections as HTML, in order, such as those on the search and on errors; whoever makes one escapes
             what comes from data.
     """
@@ -113,4 +114,5 @@ class Report:
     intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
     gains: tuple[GainRow, ...] = ()
     energy: str = ""
+    warnings: tuple[str, ...] = ()
     sections: Mapping[str, str] = field(default_factory=dict)

@@ -139,7 +139,9 @@ def best_threshold(margins: NDArray[np.float64], gains: NDArray[np.float64]) -> 
     """
     order = np.argsort(margins)
     rising = margins[order]
-    between = (rising[:-1] + rising[1:]) / 2
+    # Rows with one margin are on one side, whatever rounding does: no threshold is where they are.
+    apart = np.unique(rising)
+    between = (apart[:-1] + apart[1:]) / 2
     tried = np.concatenate([rising[:1] - 1.0, between, rising[-1:] + 1.0, [0.0]])
     # Of the rows in rising order those behind the last one that is not above.
     behind = np.concatenate([[0.0], np.cumsum(gains[order][::-1])])[::-1]

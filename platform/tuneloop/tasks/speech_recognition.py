@@ -41,7 +41,7 @@ class AutomaticSpeechRecognition(Task):
 
     `logits` are `[n, frames, characters]`, with `ABSENT` in frames that hold no sound; the first character is the
     blank, the others are those of the training texts. Texts are judged without case and punctuation; answers have both
-    as far as the training texts do.
+    as far as the training texts do. `beams` texts are followed at once; 1: each frame says its most probable character.
     """
 
     name = "automatic-speech-recognition"
@@ -51,9 +51,10 @@ class AutomaticSpeechRecognition(Task):
     default_metrics = ("wer", "cer")
     AnswerModel: ClassVar[type[pydantic.BaseModel]] = SpeechRecognitionAnswer
 
-    def __init__(self, characters: Sequence[str]) -> None:
+    def __init__(self, characters: Sequence[str], beams: int = 1) -> None:
         super().__init__()
         self.characters = tuple(characters)
+        self.beams = beams
         self._places = {character: place for place, character in enumerate(self.characters)}
 
     @classmethod
@@ -103,13 +104,13 @@ class AutomaticSpeechRecognition(Task):
                 raise DataError(f"row {row}, column {columns.target!r}: {error}") from error
 
     def state(self) -> dict[str, Any]:
-        """The characters, by position."""
-        return {"labels": list(self.characters)}
+        """The characters, by position, and how many texts are followed at once."""
+        return {"labels": list(self.characters), "beams": self.beams}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Task:
         """The inverse of `state`, in either form."""
-        return cls(state["labels"]) if state else WrittenSpeech()
+        return cls(state["labels"], int(state.get("beams", 1))) if state else WrittenSpeech()
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -142,7 +143,7 @@ class AutomaticSpeechRecognition(Task):
 
     def answers(self, outputs: Arrays) -> list[Answer]:
         """Text and confidence of each row."""
-        found = (spelt(row, self.characters) for row in outputs["logits"])
+        found = (spelt(row, self.characters, self.beams) for row in outputs["logits"])
         return [{"text": text, "confidence": sure} for text, sure in found]
 
     def decision(self, answer: Answer) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneloop.api import ABSENT, DataError, RequestError
+from tuneloop.tasks.prefixes import most_probable
 
 BLANK = "<blank>"
 """The output of a frame in which no character begins."""
@@ -45,22 +46,28 @@ def normal_transcript(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
-def spelt(logits: NDArray[Any], characters: Sequence[str]) -> tuple[str, float]:
-    """The text of one sound by the most probable output of each frame, and how sure the model was of these.
+def spelt(logits: NDArray[Any], characters: Sequence[str], beams: int = 1) -> tuple[str, float]:
+    """The text of one sound, and how sure the model was of it.
 
-    Repeated outputs are one character unless a blank stands between them (Graves et al. 2006, "Connectionist Temporal
-    Classification", best path decoding).
+    With one beam it is what the most probable output of each frame says: repeated outputs are one character unless a
+    blank stands between them (Graves et al. 2006, "Connectionist Temporal Classification", best path decoding). With
+    more the most probable of so many texts is taken, see `most_probable`.
 
     Args:
         logits: `float32 [frames, characters]`; frames that hold no sound are `ABSENT`.
         characters: One an output; the first is `BLANK`.
+        beams: How many texts are followed at once.
 
     Returns:
-        The text with one space between words, and the geometric mean of the frames' highest probabilities, 0 to 1.
+        The text with one space between words, and a probability a frame, 0 to 1: the geometric mean of the frames'
+        highest ones, or with several beams the root of the text's own.
     """
     held = logits[logits[:, 0] > ABSENT / 2].astype(np.float64)
     if not len(held):
         return "", 0.0
+    if beams > 1:
+        outputs, score = most_probable(held, beams)
+        return " ".join("".join(characters[place] for place in outputs).split()), float(np.exp(score / len(held)))
     best = held.argmax(axis=1)
     first = np.concatenate([[True], best[1:] != best[:-1]])
     text = "".join(characters[place] for place in best[first & (best != 0)].tolist())

@@ -110,9 +110,9 @@ class WrittenText(Task):
         return 0.0 if str(self.decision(answer)).strip() == truth.strip() else 1.0
 
 
-def writes(task: Task) -> bool:
+def writes(task: Task | type[Task] | None) -> bool:
     """Whether answers are texts that are judged as such, and written token by token."""
-    return task.loss == "likelihood" and task.judged_as == "text"
+    return task is not None and task.loss == "likelihood" and task.judged_as == "text"
 
 
 def _confidence(logits: NDArray[Any]) -> tuple[list[int], list[float]]:

@@ -17,7 +17,9 @@ from tests.bench.tasks.rows import shared
 
 WANTED = {"digit": 1.00, "speaker": 0.80}
 """As the issue has them; the figures of the probe of the same run count where they are better."""
-SECONDS, HEARD_RATE = 1.5, 16_000
+SECONDS, HEARD_RATE = 10.0, 16_000
+"""The sounds last at most 1.5 s, but the encoder was trained with silence behind them: cut off there, one digit of 180
+is taken for another, also by the probe; with 10 s as with the 30 s of its training none is."""
 TUNE = {
     "strategy": "feature-extraction", "epochs": 60, "head_learning_rate": 2e-2, "label_smoothing": 0.1,
     "weight_decay": 0.0,
@@ -93,7 +95,7 @@ def _features(arrays: dict[str, NDArray[Any]], checkpoint: Path) -> NDArray[np.f
 
     encoder = WhisperModel.from_pretrained(checkpoint, dtype=torch.float32).encoder.eval()
     places = int(SECONDS * 50)
-    # The sounds are short; the encoder reads no silence behind their longest.
+    # What stands behind the first places is silence in every sound.
     encoder.embed_positions = torch.nn.Embedding.from_pretrained(encoder.embed_positions.weight[:places])
     encoder.config.max_source_positions = encoder.max_source_positions = places
     extract = WhisperFeatureExtractor.from_pretrained(checkpoint)

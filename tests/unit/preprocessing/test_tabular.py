@@ -32,6 +32,13 @@ def preprocessor() -> TabularPreprocessor:
     return TabularPreprocessor.fit({}, COLUMNS, ROWS)
 
 
+@pytest.mark.parametrize(("key", "where"), [("id", "the row with the key '3'"), (None, "row 2 of those to train on")])
+def test_a_number_that_is_not_finite_is_found_again(key: str | None, where: str) -> None:
+    rows = ROWS.remove_columns("age").add_column("age", [20.0, None, -math.inf, 30.0])
+    with pytest.raises(DataError, match=f"column 'age' holds a number that is not finite: -inf in {where}"):
+        TabularPreprocessor.fit({}, Columns({}, target="income", key=key), rows)
+
+
 def test_every_other_column_is_an_input(preprocessor: TabularPreprocessor) -> None:
     assert [(c.name, c.kind, c.categories) for c in preprocessor.columns] == [
         ("age", "number", ()),

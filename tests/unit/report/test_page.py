@@ -78,6 +78,14 @@ def test_the_page_shows_the_figures(report):
     assert page.count("<svg") == 3
 
 
+def test_warnings_stand_beside_the_badge_of_a_run_that_passed(report):
+    assert "with warnings" not in render(report)
+    page = render(replace(report, warnings=(f"worse than before {EVIL}",)))
+    assert ">passed</span>" in page
+    assert ">with warnings</span>" in page
+    assert "Warning: worse than before &lt;script&gt;" in page
+
+
 def test_everything_from_data_is_escaped(report):
     poisoned = replace(
         report,

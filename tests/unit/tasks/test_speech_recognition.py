@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from datasets import Dataset
 
@@ -28,6 +29,15 @@ def test_targets_leave_out_what_no_training_text_has() -> None:
         [NO_PLACE] * 4,
     ]
     assert task.targets([]).shape == (0, 0)
+
+
+def test_beams_are_a_part_of_the_state() -> None:
+    task = AutomaticSpeechRecognition([BLANK, "a"], beams=4)
+    again = AutomaticSpeechRecognition.from_state(task.state())
+    logits = np.log(np.array([[[0.6, 0.4], [0.6, 0.4]]], dtype=np.float32))
+    assert [one.answers({"logits": logits})[0]["text"] for one in (task, again)] == ["a", "a"]
+    old = AutomaticSpeechRecognition.from_state({"labels": [BLANK, "a"]})
+    assert old.answers({"logits": logits})[0]["text"] == "", "a version from before there were beams"
 
 
 def test_no_text_at_all() -> None:

@@ -45,6 +45,17 @@ def test_confidence_is_the_geometric_mean_of_the_frames() -> None:
     assert sure == pytest.approx(np.sqrt(0.7 * 0.5), rel=1e-5)
 
 
+def test_several_beams_hear_what_no_single_path_says() -> None:
+    chances = np.array([[0.6, 1e-9, 0.4, 1e-9], [0.6, 1e-9, 0.4, 1e-9]])
+    logits = np.concatenate([np.log(chances), np.full((1, 4), ABSENT)]).astype(np.float32)
+    assert spelt(logits, CHARACTERS)[0] == ""
+    text, sure = spelt(logits, CHARACTERS, beams=4)
+    assert text == "a"
+    assert sure == pytest.approx(np.sqrt(0.64), rel=1e-5)
+    assert spelt(frames(1, 2, 1, 0, 1, 3, 1), CHARACTERS, beams=4) == ("a b", pytest.approx(1.0))
+    assert spelt(frames(), CHARACTERS, beams=4) == ("", 0.0)
+
+
 @given(st.text("ab ", max_size=12))
 def test_a_text_with_a_blank_behind_each_character_is_read_as_it_is(text: str) -> None:
     places = [place for letter in text for place in (CHARACTERS.index(letter), 0)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 SPLITS = ("golden", "test", "validation", "train")
 FEEDBACK_TEST = "feedback_test"
+_ORDERED = re.compile(r"\d{4}(?:([-/.]?)\d\d(?:\1\d\d)?)?(?:[T ]\d\d\D.*|[T ]\d{4,}.*)?$")
+"""Times whose order is that of their texts: ISO 8601, or the same with other signs between the numbers."""
 _FEEDBACK_TEST_SHARE, _FEEDBACK_VALIDATION_SHARE = 0.2, 0.1
 
 
@@ -109,9 +112,16 @@ def _by_time(members: Sequence[int], rows: Sequence[Row], name: str) -> list[int
     if blank:
         raise DataError(f"data.split.time: row {blank[0]} has nothing in column {name!r}, so it has no place in time")
     try:
-        return sorted(members, key=lambda i: times[i])
+        ordered = sorted(members, key=lambda i: times[i])
     except TypeError as error:
         raise DataError(f"data.split.time: column {name!r} holds times of several kinds: {error}") from error
+    unordered = next((i for i in members if isinstance(times[i], str) and not _ORDERED.match(times[i])), None)
+    if unordered is not None:
+        raise DataError(
+            f"data.split.time: row {unordered} has {times[unordered]!r} in column {name!r}. Texts have the order of "
+            "their letters, so write times from the year down, such as 2026-03-01 or 2026-03-01T09:30, or as numbers"
+        )
+    return ordered
 
 
 def assign_feedback(content: str) -> str:

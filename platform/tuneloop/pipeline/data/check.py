@@ -36,7 +36,7 @@ from tuneloop.pipeline.runs.step import Scope, Step, StepContext, used
 
 _LABELLED = ("cross_entropy", "binary_cross_entropy")
 """Losses of tasks whose answers are labels."""
-_FILES = frozenset({"audio", "image"})
+FILES = frozenset({"audio", "image"})
 """Roles whose columns hold base64 of files: there is nothing to read in them."""
 _LISTED = 5
 _FEW = 10
@@ -84,7 +84,7 @@ def run(context: StepContext) -> dict[str, Any]:
     placed = assign(rows, names, context.project.data.split, target)
     findings += _leaks(content, placed, kept=not kind.roles)
     wanted = context.project.data.check
-    read = [name for role, name in columns.inputs.items() if role not in _FILES or not kind.roles]
+    read = [name for role, name in columns.inputs.items() if role not in FILES or not kind.roles]
     if kind.roles and read and not {"near-duplicates", "near-leakage"} <= set(wanted.ignore):
         findings += near_copies([normalised(row, names) for row in rows[:MOST_TEXTS]], placed)
     if "personal data" not in wanted.ignore:
@@ -97,7 +97,7 @@ def run(context: StepContext) -> dict[str, Any]:
     findings += outliers(rows, [] if kind.roles else names)
     findings += clocks(rows, [] if kind.roles else names)
     findings = [one for one in findings if one["name"] not in wanted.ignore]
-    _stop(findings, wanted)
+    stop_at(findings, wanted)
     return {
         "findings": findings,
         "classes": counts,
@@ -106,7 +106,12 @@ def run(context: StepContext) -> dict[str, Any]:
     }
 
 
-def _stop(findings: Sequence[dict[str, Any]], wanted: Check) -> None:
+def stop_at(findings: Sequence[dict[str, Any]], wanted: Check) -> None:
+    """Refuse rows with a finding at which the project stops.
+
+    Raises:
+        DataError: There is one; lists them.
+    """
     against = [f"{one['name']}: {one['text']} (rows {one['rows']})" for one in findings if one["name"] in wanted.stop]
     if against:
         raise DataError(

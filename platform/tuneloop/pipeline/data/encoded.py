@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.api import Arrays, DataError, Encoded, Preprocessor, RequestError, Row, Tensor
+from tuneloop.api import Arrays, Columns, DataError, Encoded, Preprocessor, RequestError, Row, Tensor
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+FILE = "file"
+"""Where sources of files say which one a row was."""
 
-def check_rows(preprocessor: Preprocessor, rows: Sequence[Row], first: int = 0) -> list[Row]:
-    """Rows of the project's data, checked; `first` is the number of the first one among all.
+
+def check_rows(
+    preprocessor: Preprocessor, rows: Sequence[Row], first: int = 0, called: Callable[[int], str] | None = None
+) -> list[Row]:
+    """Rows of the project's data, checked.
+
+    Args:
+        preprocessor: What they have to fit.
+        rows: Input columns alone.
+        first: The number of the first one among all.
+        called: What people call the row at a place of `rows`, such as the name of its file; by default its number.
 
     Raises:
         DataError: A row does not fit the preprocessor; names it.
@@ -25,7 +36,14 @@ def check_rows(preprocessor: Preprocessor, rows: Sequence[Row], first: int = 0) 
     except RequestError as error:
         where = None if error.row is None else error.row + first
         said = RequestError(error.reason, field=error.field, row=where)
-        raise DataError(f"a row of the data cannot be used: {said}") from error
+        name = called(error.row) if called is not None and error.row is not None else ""
+        raise DataError(f"a row of the data cannot be used: {said}{name and f' ({name})'}") from error
+
+
+def names_of(data: Dataset, columns: Columns) -> Callable[[int], str]:
+    """What people call the rows: the file each was read from, and its key, where the data have them."""
+    known = [name for name in dict.fromkeys((FILE, columns.key)) if name in data.column_names]
+    return lambda place: ", ".join(f"{name} {data[place][name]!r}" for name in known)
 
 
 def encode_rows(preprocessor: Preprocessor, rows: Sequence[Row]) -> list[Encoded]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from tuneloop.api import NO_PLACE, Columns, Preprocessor, RunError, Task
 from tuneloop.artifact import sha256_file, write_json
-from tuneloop.pipeline.data.encoded import as_dataset, check_rows
+from tuneloop.pipeline.data.encoded import as_dataset, check_rows, names_of
 from tuneloop.pipeline.data.rows import model_rows, open_rows, truths
 from tuneloop.pipeline.runs.cache import fresh
 
@@ -147,7 +147,8 @@ class _Worker:
     def encode(self, parts: Path, number: int, start: int) -> _Part:
         rows = self._rows.select(range(start, min(start + self._encoding.part, len(self._rows))))
         columns = self._encoding.columns
-        checked = check_rows(self._preprocessor, model_rows(rows, columns), start)
+        asked = model_rows(rows, columns)
+        checked = check_rows(self._preprocessor, asked, start, names_of(rows, columns))
         targets = self._task.targets_to(checked, truths(rows, columns))
         known = learnable_rows(self._task, targets)
         encoded = self._preprocessor.encode([checked[i] for i in known])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from tuneloop.api import Columns, DataError, Row
 from tuneloop.artifact import canonical_json
+from tuneloop.plugins import nearest
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -31,17 +33,20 @@ def resolve_columns(project: Project, names: Sequence[str]) -> Columns:
     split = project.data.split
     key, aside = split.key, (wanted.target, wanted.key, split.key, split.group, split.time)
     inputs = dict(wanted.inputs) or {n: n for n in names if n not in aside}
-    named = {**{column: f"data.columns.{role}" for role, column in inputs.items()}}
+    # A table's columns have no roles: they are listed, as `inputs`.
+    named = {column: "data.columns" if role == column else f"data.columns.{role}" for role, column in inputs.items()}
     if wanted.target is not None:
-        named[wanted.target] = "data.columns.label"
+        named[wanted.target] = "the answer in data.columns"
     for part in ("key", "group", "time"):
         if (column := getattr(split, part)) is not None:
             named[column] = f"data.split.{part}"
     for column in project.gate.proof.slices or ():
         named.setdefault(column, "gate.champion.slices")
-    absent = [f"{column!r} ({place})" for column, place in named.items() if column not in names]
+    absent = {column: place for column, place in named.items() if column not in names}
     if absent:
-        raise DataError(f"the data lack the column {', '.join(absent)}; they have: {', '.join(names)}")
+        listed = ", ".join(f"{column!r} ({place})" for column, place in absent.items())
+        meant = nearest(next(iter(absent)), names) if len(absent) == 1 else ""
+        raise DataError(f"the data lack the column {listed}.{meant} They have: {', '.join(names)}")
     if wanted.target is None:
         raise DataError("training needs a column with the right answers: name it as `label` in data.columns")
     return Columns(inputs, wanted.target, key)
@@ -145,7 +150,9 @@ def _normal(value: Any) -> Any:
     value = plain(value)
     if isinstance(value, str):
         return " ".join(value.casefold().split())
-    return value if isinstance(value, int | float | bool | None) else str(value)
+    # Infinity has no JSON; what may not hold it says so later, by the name of the column.
+    as_it_is = isinstance(value, int | bool | None) or (isinstance(value, float) and math.isfinite(value))
+    return value if as_it_is else str(value)
 
 
 def content_fingerprint(rows: Dataset) -> str:

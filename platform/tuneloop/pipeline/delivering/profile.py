@@ -25,6 +25,7 @@ from tuneloop.pipeline.documents.card import card_facts, model_card
 from tuneloop.pipeline.evaluating.assess import assess, intervals_of
 from tuneloop.pipeline.evaluating.calibrate import fit_calibration
 from tuneloop.pipeline.evaluating.calibrated import calibrate
+from tuneloop.pipeline.evaluating.evaluate import SETTLING, settle
 from tuneloop.pipeline.evaluating.generating import answer_prompts
 from tuneloop.pipeline.evaluating.scoring import Scorer, judge
 from tuneloop.pipeline.evaluating.written import judged_answers
@@ -67,7 +68,7 @@ def run(context: StepContext) -> dict[str, Any]:
     shutil.copytree(context.file("tune", TRAINING), folder / TRAINING)
     batches = {name: _answer(context, predictor, name) for name in _HOLDOUT}
     values = {name: truths(*_rows(context, name))[: len(batches[name].rows)] for name in _HOLDOUT}
-    task, batches = _settled(predictor, batches, values["validation"])
+    task, batches = _settled(predictor, batches, values[SETTLING])
     wanted = context.project.evaluate.calibrate == "temperature"
     batches, calibrated = calibrate(predictor, batches, values, wanted=wanted)
     embedding = next(
@@ -101,7 +102,7 @@ def run(context: StepContext) -> dict[str, Any]:
     # Of generated texts only the test split is judged: it takes long, and no list of errors is made of them.
     named = ("test",) if task.loss == "likelihood" else _HOLDOUT
     judged = {name: _judged(context, predictor, batches[name], values[name]) for name in named}
-    metrics = scorer.score(*judged["test"])
+    metrics = scorer.score(*judged["test"], scorer.needed)
     assessment = assess(context, task, batches, judged, calibrated)
     manifest = make_manifest(context, task, preprocessor, metrics, {signal.name for signal in signals}).model_copy(
         update={
@@ -158,10 +159,10 @@ def _settled(
     predictor: Predictor, batches: dict[str, SignalBatch], values: Sequence[Any]
 ) -> tuple[Task, dict[str, SignalBatch]]:
     """The task as `validation` settles it, also set on the predictor, and the answers that it gives."""
-    asked = batches["validation"]
-    task = predictor.task.settle(asked.rows, asked.outputs, values)
-    if task is predictor.task:
-        return task, batches
+    asked = batches[SETTLING]
+    task = settle(predictor.task, asked.rows, asked.outputs, values)
+    if task is None:
+        return predictor.task, batches
     predictor.task = task
     return task, {
         name: replace(batch, answers=task.answers_to(batch.rows, batch.outputs)) for name, batch in batches.items()
@@ -210,4 +211,4 @@ def _examples(batch: SignalBatch, predictions: Predictions) -> list[Row]:
     return [batch.rows[i] for i in order[:_EXAMPLES]]
 
 
-STEP = Step("profile", 4, ("load", "check", "split", "baseline", "tune", "evaluate", "export", "verify"), _inputs, run)
+STEP = Step("profile", 5, ("load", "check", "split", "baseline", "tune", "evaluate", "export", "verify"), _inputs, run)

@@ -13,7 +13,7 @@ from tuneloop.artifact import MODEL
 from tuneloop.pipeline.data.encoded import check_rows
 from tuneloop.pipeline.data.rows import model_rows, truths
 from tuneloop.pipeline.delivering.export import FLOAT
-from tuneloop.pipeline.evaluating.evaluate import load_outputs
+from tuneloop.pipeline.evaluating.evaluate import SETTLING, load_outputs, settle, settled_task
 from tuneloop.pipeline.evaluating.generating import check_texts
 from tuneloop.pipeline.evaluating.scoring import Scorer, judge, same
 from tuneloop.pipeline.evaluating.written import check_written, judge_served
@@ -74,7 +74,7 @@ def run(context: StepContext) -> dict[str, Any]:
 def _parity(context: StepContext) -> dict[str, Any]:
     """Largest difference and number of changed answers of the float graph against the tuned model."""
     allowed = context.project.export
-    task, preprocessor = parts.load_task(context), parts.load_preprocessor(context)
+    task, preprocessor = settled_task(context), parts.load_preprocessor(context)
     rows = parts.split_rows(context, "validation")
     rows = rows.select(range(min(len(rows), _ROWS)))
     checked = check_rows(preprocessor, model_rows(rows, parts.columns_of(context, rows)))
@@ -132,7 +132,9 @@ def _metrics(context: StepContext, variant: str) -> dict[str, float]:
     encoded = preprocessor.encode(checked)
     # One row a call: dynamic quantisation scales by batch, and a batch of one is what most requests are.
     outputs = run_in_batches(predictor, encoded, len(rows), 1)
-    return scorer.score(*judge(task, outputs, truths(rows, columns), checked))
+    # Each variant is judged as it would be served: with what these rows settle for it.
+    settled = settle(task, checked, outputs, truths(rows, columns))
+    return scorer.score(*judge(settled or task, outputs, truths(rows, columns), checked))
 
 
 def _choose(context: StepContext, scorer: Scorer, metrics: dict[str, dict[str, float]]) -> tuple[str, dict[str, str]]:
@@ -145,12 +147,16 @@ def _choose(context: StepContext, scorer: Scorer, metrics: dict[str, dict[str, f
     if sizes[small] >= sizes[FLOAT]:
         said = f"not served: its {sizes[small]} bytes are no fewer than the {sizes[FLOAT]} of {FLOAT}"
         return FLOAT, {FLOAT: f"{small} is not smaller", small: said}
+    if not all(name in metrics[one] for one in (FLOAT, small)):
+        said = f"not served: {name} has no value on validation, so that nothing tells what is lost"
+        return FLOAT, {FLOAT: f"nothing tells what {small} loses", small: said}
     before, after = metrics[FLOAT][name], metrics[small][name]
     lost = scorer.loss(name, before, after)
-    figures = f"{name} on validation {before:.4f} -> {after:.4f}, a loss of {lost:.4f}; allowed are {allowed:g}"
+    rows = "validation" if context.done["evaluate"].output["settled"] is None else f"{SETTLING}, which settled both,"
+    figures = f"{name} on {rows} {before:.4f} -> {after:.4f}, a loss of {lost:.4f}; allowed are {allowed:g}"
     if lost <= allowed:
         return small, {FLOAT: f"the smaller variant {small} is good enough", small: figures}
     return FLOAT, {FLOAT: f"{small} loses too much", small: f"not served: {figures}"}
 
 
-STEP = Step("verify", 2, ("split", "baseline", "evaluate", "export"), _inputs, run)
+STEP = Step("verify", 3, ("split", "baseline", "evaluate", "export"), _inputs, run)

@@ -8,13 +8,24 @@ from typing import Any
 
 from tuneloop.artifact import Manifest
 from tuneloop.config.card_shape import Card
+from tuneloop.pipeline.choosing.choice import shortened
 from tuneloop.pipeline.documents.choices import shown
+from tuneloop.pipeline.documents.warnings import warnings_of
 from tuneloop.pipeline.evaluating.candidates import LIKENESS
 from tuneloop.pipeline.evaluating.energy import Energy
 from tuneloop.pipeline.evaluating.scoring import Scorer
+from tuneloop.pipeline.runs import parts
 from tuneloop.pipeline.runs.records import RunRequest
 from tuneloop.pipeline.runs.step import StepContext
 
+_ANSWERS = {
+    "regression": "a number",
+    "mse": "a number",
+    "span": "a part of the context",
+    "text": "a text",
+    "generation": "a text",
+}
+"""By how a task is judged, or by its loss where it does not say."""
 _SLICES = 5
 _NOT_STATED = "not stated (`card` in tuneloop.yaml)"
 
@@ -25,6 +36,10 @@ class CardFacts:
 
     Attributes:
         card: What the project says.
+        checkpoint: The pre-trained model the base model was made from, and its revision; none: it was not pre-trained.
+        answers: What the model answers, where that is no list of labels.
+        before: What `probe` among the baselines is: a linear probe, or the untuned model.
+        changes: What changed the rows, and what was made more of.
         findings: Of the data check: name and sentence.
         baselines: Metric to value on test, of the most frequent answer (or the mean) and of the linear probe.
         maximize: Whether more of a metric is better.
@@ -32,6 +47,10 @@ class CardFacts:
     """
 
     card: Card
+    checkpoint: tuple[str, ...]
+    answers: str | None
+    before: str
+    changes: str
     findings: Sequence[tuple[str, str]]
     baselines: Mapping[str, Mapping[str, float]]
     maximize: Mapping[str, bool]
@@ -43,18 +62,46 @@ def card_facts(context: StepContext, assessment: Mapping[str, Any]) -> CardFacts
     scorer, baseline = Scorer(context.project, context.plugins), context.done["baseline"].output
     return CardFacts(
         card=context.project.card,
-        findings=[(one["name"], one["text"]) for one in context.done["check"].output["findings"]],
+        checkpoint=_checkpoint(context),
+        answers=_ANSWERS.get(str(parts.task_class(context).judged_as or parts.task_class(context).loss)),
+        before=before_tuning(context),
+        changes=_changes(context),
+        findings=[(one["name"], one["text"]) for one in findings_of(context)],
         baselines={"constant": baseline["constant"], "probe": baseline["probe"]},
         maximize={name: scorer.maximize(name) for name in scorer.metrics},
         assessment=assessment,
     )
 
 
+def before_tuning(context: StepContext) -> str:
+    """What the better one of the baselines is: a model that writes or spells texts has no head to probe without."""
+    return "untuned model" if parts.task_class(context).loss in ("likelihood", "ctc") else "linear probe"
+
+
+def _changes(context: StepContext) -> str:
+    names = ", ".join(f"`{name}`" for name, _ in context.project.data.transforms)
+    made = context.done["split"].output["augmented"]
+    also = f" {made} of the training rows are changed copies of others." if made else ""
+    return f"Transforms: {names}.{also}\n" if names else ""
+
+
+def _checkpoint(context: StepContext) -> tuple[str, ...]:
+    options = context.project.model.options
+    name, revision = getattr(options, "checkpoint", None), getattr(options, "revision", None)
+    # Where it lay on the machine is nobody's business; a name on the hub and a folder of the project say what it is.
+    return (shortened(name), *filter(None, (revision,))) if name else ()
+
+
+def findings_of(context: StepContext) -> list[dict[str, Any]]:
+    """What was found in the rows: by the data check, and once they were encoded."""
+    return [*context.done["check"].output["findings"], *context.done["baseline"].output["findings"]]
+
+
 def model_card(manifest: Manifest, facts: CardFacts) -> str:
     """The model card as Markdown, in the order of M. Mitchell et al., "Model Cards for Model Reporting", 2019."""
     card = facts.card
     columns = ", ".join(f"`{column.name}` ({column.kind})" for column in manifest.signature.columns)
-    outputs = ", ".join(manifest.signature.output_names[:50])
+    outputs = facts.answers or ", ".join(manifest.signature.output_names[:50])
     rows = "".join(f"| {name} | {count} |\n" for name, count in sorted(manifest.data.rows.items()))
     return f"""# {manifest.model}
 
@@ -66,7 +113,7 @@ Task `{manifest.task.name}`. Input: {columns}. Output: {outputs}.
 Licence of the model: {card.license or _NOT_STATED}. Contact: {card.contact or _NOT_STATED}.
 
 ## Making
-{_making(manifest)}
+{_making(manifest, facts)}
 
 ## Data
 Source: {card.data_source or _NOT_STATED}. Licence: {card.data_license or _NOT_STATED}.
@@ -76,7 +123,7 @@ Content fingerprint `{manifest.data.fingerprint}`.
 | split | rows |
 |---|---|
 {rows}
-{_findings(facts.findings)}
+{facts.changes}{_findings(facts.findings)}
 ## Figures on the test split
 {_figures(manifest, facts)}
 {_calibration(manifest)}
@@ -102,13 +149,14 @@ def energy_words(energy: Energy) -> str:
     return f"{used}, {energy.co2:.3g} kg of CO2 equivalents with the electricity of {energy.country}"
 
 
-def _making(manifest: Manifest) -> str:
+def _making(manifest: Manifest, facts: CardFacts) -> str:
     served = next(name for name, variant in manifest.variants.items() if variant.served)
     parent = f"the champion `{manifest.lineage.parent[:16]}`" if manifest.lineage.parent else "the base model"
     teacher = manifest.lineage.teacher
     taught = f", taught by `{teacher.model}` `{teacher.sha256[:16]}`" if teacher else ""
+    tuned = f" ({' at '.join(f'`{part}`' for part in facts.checkpoint)})" if facts.checkpoint else ""
     return (
-        f"Base model `{manifest.base_model}`, strategy `{manifest.strategy}`, started from {parent}{taught}.\n"
+        f"Base model `{manifest.base_model}`{tuned}, strategy `{manifest.strategy}`, started from {parent}{taught}.\n"
         f"Served variant: {served}. Largest difference of the export: {manifest.parity.max_difference:.3g} on "
         f"{manifest.parity.rows} rows, {manifest.parity.changed_answers} changed answers."
         f"{_chosen(manifest)}"
@@ -119,8 +167,13 @@ def _chosen(manifest: Manifest) -> str:
     """What candidates and a search left, in a sentence."""
     if not manifest.chosen:
         return ""
-    listed = ", ".join(f"`{path}: {shown(value)}`" for path, value in manifest.chosen.items())
+    listed = ", ".join(f"`{path}: {shown(_here(value))}`" for path, value in manifest.chosen.items())
     return f"\nChosen by a comparison on the validation rows: {listed}."
+
+
+def _here(value: Any) -> Any:
+    """A value without where files lay on this machine."""
+    return {name: shortened(one) for name, one in value.items()} if isinstance(value, Mapping) else shortened(value)
 
 
 def _findings(findings: Sequence[tuple[str, str]]) -> str:
@@ -130,7 +183,7 @@ def _findings(findings: Sequence[tuple[str, str]]) -> str:
 
 
 def _figures(manifest: Manifest, facts: CardFacts) -> str:
-    head = "| metric | better | constant | linear probe | served | 95 % interval |\n|---|---|---|---|---|---|\n"
+    head = f"| metric | better | constant | {facts.before} | served | 95 % interval |\n|---|---|---|---|---|---|\n"
     lines = []
     for name, value in sorted(manifest.metrics.items()):
         ends = manifest.intervals.get(name)
@@ -156,7 +209,8 @@ def _calibration(manifest: Manifest) -> str:
 def _limits(facts: CardFacts) -> str:
     # Which rows a model takes for alike says nothing to who reads a card; the report names the rows.
     weak = [one for one in facts.assessment["slices"] if one["proven"] and one["by"] != LIKENESS]
-    lines = [f"{facts.card.limits}\n\n"] if facts.card.limits else []
+    lines = [f"Warning: {text}.\n\n" for text in warnings_of(facts.assessment, facts.before)]
+    lines += [f"{facts.card.limits}\n\n"] if facts.card.limits else []
     if weak:
         lines.append(
             f"Worse than on other held-out rows, beyond chance ({facts.assessment['error']}; "
@@ -169,9 +223,14 @@ def _limits(facts: CardFacts) -> str:
         ]
     else:
         looked = facts.assessment["looked"]
-        lines.append(f"None of {looked} slices looked at, by column, length or class, is worse beyond chance.\n")
+        lines.append(
+            f"None of {looked} slices looked at, by column, length or class, is worse beyond chance.\n"
+            if looked
+            else "No slices of the rows were looked at: these are too few, or their answers neither right nor wrong.\n"
+        )
     if facts.assessment["labels"]:
-        lines.append(f"\n{len(facts.assessment['labels'])} labels of the data are probably wrong.\n")
+        count = len(facts.assessment["labels"])
+        lines.append(f"\n{count} labels of the data may be wrong; `evaluation/` of the run lists them.\n")
     return "".join(lines)
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from tuneloop.artifact import MODEL, Artifact
 from tuneloop.pipeline.data.rows import model_rows
-from tuneloop.pipeline.documents.card import energy_words
+from tuneloop.pipeline.documents.card import before_tuning, energy_words, findings_of
 from tuneloop.pipeline.documents.choices import choice_sections
+from tuneloop.pipeline.documents.warnings import warnings_of
 from tuneloop.pipeline.evaluating.files import energy_of, load_assessment
 from tuneloop.pipeline.evaluating.generating import as_requests
 from tuneloop.pipeline.evaluating.scoring import Scorer
@@ -39,7 +40,7 @@ def make_report(context: StepContext, artifact: Artifact, target: Path) -> None:
     tuned, probe = done["evaluate"].output["metrics"], done["baseline"].output
     columns = {
         "constant (test)": probe["constant"],
-        "probe (test)": probe["probe"],
+        f"{before_tuning(context)} (test)": probe["probe"],
         "tuned (test)": tuned["test"],
         "served (test)": artifact.manifest.metrics,
         **{f"served ({split})": found for split, found in gate["metrics"].items()},
@@ -73,6 +74,7 @@ def make_report(context: StepContext, artifact: Artifact, target: Path) -> None:
         intervals=_intervals(context, scorer),
         gains=_gains(context, assessment),
         energy=energy_words(energy_of(context)),
+        warnings=warnings_of(assessment, before_tuning(context)),
         sections={**choice_sections(context), **_folds(context), **_sections(assessment)},
         metrics={
             name: {column: values[name] for column, values in columns.items() if name in values}
@@ -88,9 +90,7 @@ def make_report(context: StepContext, artifact: Artifact, target: Path) -> None:
         variants=_variants(context, artifact, scorer.deciding),
         rows=done["split"].output["rows"],
         left_out=done["split"].output["left_out"],
-        findings=tuple(
-            (found["name"], found["text"], tuple(found["rows"])) for found in done["check"].output["findings"]
-        ),
+        findings=tuple((found["name"], found["text"], tuple(found["rows"])) for found in findings_of(context)),
         steps=tuple((name, result.seconds, result.reused) for name, result in done.items()),
         parent=artifact.manifest.lineage.parent,
         data=artifact.manifest.data.fingerprint,
@@ -112,7 +112,7 @@ def _intervals(context: StepContext, scorer: Scorer) -> dict[str, dict[str, tupl
 
 def _gains(context: StepContext, assessment: Mapping[str, Any]) -> tuple[GainRow, ...]:
     """Over the linear probe on test, and over the champion where the gate compared."""
-    compared = [("linear probe", "test", assessment["gains"].get("probe"))]
+    compared = [(before_tuning(context), "test", assessment["gains"].get("probe"))]
     compared += [("champion", split, found) for split, found in context.done["gate"].output["comparisons"].items()]
     return tuple(
         GainRow(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.api import MissingExtraError, Row
+from tuneloop.api import Metric, MissingExtraError, Row
 from tuneloop.pipeline.comparing.comparison import Judged
 from tuneloop.pipeline.evaluating.candidates import candidates
 from tuneloop.pipeline.evaluating.clusters import clusters
@@ -31,12 +31,14 @@ class Looked:
         positions: Its place among the rows of the project's data, from 0; -1 for labelled production rows.
         rows: Its request columns.
         columns: More columns by which rows may be cut, such as a source that the model does not see.
+        apart: Columns of `rows` by which they are not cut, such as the name of a file.
     """
 
     splits: Sequence[str]
     positions: Sequence[int]
     rows: Sequence[Row]
     columns: Mapping[str, Sequence[Any]]
+    apart: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ def analyse(
     embedding: NDArray[np.floating] | None,
     doubted: Iterable[OutOfSample],
     display: Display,
+    metrics: Sequence[Metric] = (),
 ) -> dict[str, Any]:
     """The analysis as JSON values.
 
@@ -64,6 +67,7 @@ def analyse(
         embedding: What the model makes of each row, `float [n, d]`; None: it shows nothing.
         doubted: Rows whose labels may be doubted.
         display: What of a row may be shown.
+        metrics: Say how wrong a text is: see `wrongness`.
     """
     found: dict[str, Any] = {
         "rows": len(looked.rows),
@@ -75,14 +79,14 @@ def analyse(
         "mistakes": [],
         "labels": [one for group in doubted for one in _labels(group, display)],
     }
-    wrong = wrongness(judged)
+    wrong = wrongness(judged, metrics)
     if wrong is None:
         return found
     cuts = candidates(_columns(looked), _answers(judged), None if embedding is None else clusters(embedding))
     return {
         **found,
         "error": wrong.kind,
-        "weight": "absolute error" if wrong.kind == "mean absolute error" else "confidence",
+        "weight": wrong.kind.removeprefix("mean ") if wrong.confidence is None else "confidence",
         "looked": len(cuts),
         "slices": [_slice(one, looked) for one in weakest(cuts, wrong)],
         "confusions": [
@@ -109,7 +113,7 @@ def analyse(
 
 
 def _columns(looked: Looked) -> dict[str, Sequence[Any]]:
-    names = dict.fromkeys(name for row in looked.rows[:1] for name in row)
+    names = dict.fromkeys(name for row in looked.rows[:1] for name in row if name not in looked.apart)
     return {**{name: [row.get(name) for row in looked.rows] for name in names}, **looked.columns}
 
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from tuneloop.api import NO_PLACE, DataError, Predictions, Row, SignalBatch, Task
 from tuneloop.artifact import write_json
 from tuneloop.pipeline.comparing.comparison import Judged, compare, take
+from tuneloop.pipeline.data.check import FILES
+from tuneloop.pipeline.data.encoded import FILE
 from tuneloop.pipeline.data.rows import input_names, model_rows, truths
 from tuneloop.pipeline.data.split import PLACES
 from tuneloop.pipeline.evaluating.analysis import Looked, OutOfSample, analyse
@@ -52,9 +54,10 @@ def assess(
         **analyse(
             _both(looked),
             _joined([judged[name] for name in judged]),
-            _embedding([batches[name] for name in judged]),
+            _embedding([batches[name] for name in judged], sum(len(one.rows) for one in looked)),
             doubted,
             Display(tuple(looked[0].rows[0]), context.project.store),
+            [scorer.metrics[name] for name in dict.fromkeys([scorer.deciding, *scorer.metrics])],
         ),
     }
     write_json(context.folder / ASSESSMENT, found)
@@ -100,9 +103,20 @@ def _looked(context: StepContext, name: str) -> Looked:
     rows = parts.split_rows(context, name)
     columns = parts.columns_of(context, rows)
     seen = {*input_names(columns), str(columns.target), columns.key}
-    more = {other: list(rows[other]) for other in rows.column_names if other not in seen and _coarse(rows, other)}
-    shown: list[Row] = model_rows(rows, columns)
-    return Looked([name] * len(rows), _places(context, name, len(rows)), shown, more)
+    # Base64 of a picture tells nobody anything: the name of its file does, and cuts the rows into nothing.
+    hidden = (
+        {column for role, column in columns.inputs.items() if role in FILES}
+        if parts.task_class(context).roles
+        else set()
+    )
+    apart = frozenset({FILE}) if hidden and FILE in rows.column_names else frozenset()
+    more = {
+        other: list(rows[other]) for other in rows.column_names if other not in seen | apart and _coarse(rows, other)
+    }
+    shown: list[Row] = [{n: v for n, v in row.items() if n not in hidden} for row in model_rows(rows, columns)]
+    for one in apart:
+        shown = [{one: called, **row} for called, row in zip(rows[one], shown, strict=True)]
+    return Looked([name] * len(rows), _places(context, name, len(rows)), shown, more, apart)
 
 
 def _coarse(rows: Any, column: str) -> bool:
@@ -120,7 +134,7 @@ def _places(context: StepContext, name: str, count: int) -> list[int]:
 def _first(looked: Looked, count: int) -> Looked:
     """The first rows: a task whose answers take long is judged by some."""
     cut = {name: values[:count] for name, values in looked.columns.items()}
-    return Looked(looked.splits[:count], looked.positions[:count], looked.rows[:count], cut)
+    return Looked(looked.splits[:count], looked.positions[:count], looked.rows[:count], cut, looked.apart)
 
 
 def _both(looked: Sequence[Looked]) -> Looked:
@@ -130,6 +144,7 @@ def _both(looked: Sequence[Looked]) -> Looked:
         [place for one in looked for place in one.positions],
         [row for one in looked for row in one.rows],
         {name: [value for one in looked for value in one.columns[name]] for name in names},
+        looked[0].apart,
     )
 
 
@@ -177,10 +192,11 @@ def _widened(array: NDArray[Any], width: int, fill: float) -> NDArray[Any]:
     return np.pad(array, widths, constant_values=fill)
 
 
-def _embedding(batches: Sequence[SignalBatch]) -> NDArray[np.floating] | None:
+def _embedding(batches: Sequence[SignalBatch], rows: int) -> NDArray[np.floating] | None:
     found = [batch.outputs.get("embedding") for batch in batches]
     given = [one for one in found if one is not None and one.ndim == 2]
-    return np.concatenate(given) if len(given) == len(batches) else None
+    # A model of language answers fewer rows than it is judged on.
+    return np.concatenate(given) if len(given) == len(batches) and sum(map(len, given)) == rows else None
 
 
 def _out_of_sample(
@@ -198,7 +214,10 @@ def _out_of_sample(
         rows = parts.split_rows(context, "train")
         columns = parts.columns_of(context, rows)
         known = np.flatnonzero(task.targets(truths(rows, columns)) >= 0)[: len(left[0])]
-        yield OutOfSample(_some(_looked(context, "train"), known.tolist()), *left, classes)
+        # What augmentations made stands behind the rows of the data: there is nothing to mend in a copy.
+        own = known < len(rows) - context.done["split"].output["augmented"]
+        labels, chances = (array[: len(known)][own] for array in left)
+        yield OutOfSample(_some(_looked(context, "train"), known[own].tolist()), labels, chances, classes)
 
 
 def _some(looked: Looked, at: Sequence[int]) -> Looked:

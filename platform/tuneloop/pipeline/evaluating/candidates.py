@@ -65,13 +65,15 @@ def _by_column(name: str, values: list[Any]) -> Iterator[Candidate]:
             yield from _by_range(name, numbers)
             return
     if all(isinstance(value, str | bool | Real) for value in there):
-        if len(set(map(str, there))) <= max(_MOST_VALUES, len(there) // LEAST_ROWS):
+        few = len(set(map(str, there))) <= max(_MOST_VALUES, len(there) // LEAST_ROWS)
+        if few:
             texts = [
                 None if gone else value if isinstance(value, str) else shown(value)
                 for value, gone in zip(values, absent, strict=True)
             ]
             yield from _by_value(name, texts)
-        if all(isinstance(value, str) for value in there):
+        elif all(isinstance(value, str) for value in there):
+            # Of texts; the length of a category's name says no more than the category.
             lengths = [np.nan if gone else len(value) for value, gone in zip(values, absent, strict=True)]
             yield from _by_range(f"length of {name} (characters)", np.array(lengths, np.float64))
     elif all(isinstance(value, list | tuple) for value in there):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.api import NO_PLACE, Predictions
+from tuneloop.api import NO_PLACE, Arrays, Predictions, Row, Task
 from tuneloop.pipeline.data.encoded import check_rows
 from tuneloop.pipeline.data.rows import model_rows, truths
 from tuneloop.pipeline.evaluating.network import run_model
@@ -18,7 +19,9 @@ from tuneloop.pipeline.runs.step import Scope, Step, StepContext
 from tuneloop.preprocessing.source import SourcePreprocessor
 from tuneloop.tasks.written import writes
 
-SPLITS = ("validation", "test")
+SETTLING = "validation"
+SPLITS = (SETTLING, "test")
+"""In order: what the first one settles holds for the next."""
 OUTPUTS = "outputs-{}.npz"
 
 
@@ -27,12 +30,17 @@ def _inputs(scope: Scope) -> dict[str, Any]:
 
 
 def run(context: StepContext) -> dict[str, Any]:
-    """Metrics on both splits; the outputs are kept, for `verify` to compare the exported model with."""
+    """Metrics on both splits; the outputs are kept, for `verify` to compare the exported model with.
+
+    Where the validation rows settle something of the task, such as a threshold, they flatter the model: the test rows
+    judge it.
+    """
     task, preprocessor = parts.load_task(context), parts.load_preprocessor(context)
     strategy, model = parts.strategy(context, parts.base_model(context)), parts.tuned_model(context)
     scorer = Scorer(context.project, context.plugins)
     metrics: dict[str, dict[str, float]] = {}
     confusion: dict[str, Any] = {}
+    settled = None
     for name in SPLITS:
         rows = parts.split_rows(context, name)
         columns = parts.columns_of(context, rows)
@@ -43,15 +51,30 @@ def run(context: StepContext) -> dict[str, Any]:
             assert isinstance(preprocessor, SourcePreprocessor)
             judged = judge_model(model, task, preprocessor, checked, truths(rows, columns))
         else:
-            judged = judge(task, outputs, truths(rows, columns), checked)
+            if name == SETTLING:
+                settled = settle(task, checked, outputs, truths(rows, columns))
+            judged = judge(settled or task, outputs, truths(rows, columns), checked)
         predictions, references = judged
-        metrics[name] = scorer.score(predictions, references)
+        metrics[name] = scorer.score(predictions, references, scorer.needed if name == "test" else ())
         confusion = _confusion(predictions, references)
     return {
         "metrics": metrics,
         "confusion": confusion,
-        "summary": {f"{split} {scorer.deciding}": metrics[split][scorer.deciding] for split in SPLITS},
+        "settled": None if settled is None else settled.state(),
+        "summary": scorer.told(metrics) | ({} if settled is None else {"settled on": SETTLING}),
     }
+
+
+def settle(task: Task, rows: Sequence[Row], outputs: Arrays, values: Sequence[Any]) -> Task | None:
+    """The task as rows settle it (`Task.settle`); None where there is nothing to settle."""
+    found = task.settle(rows, outputs, values)
+    return None if found is task else found
+
+
+def settled_task(context: StepContext) -> Task:
+    """The task as the tuned model's own outputs on the validation rows settled it."""
+    state = context.done["evaluate"].output["settled"]
+    return parts.load_task(context) if state is None else parts.task_class(context).from_state(state)
 
 
 def load_outputs(context: StepContext, split: str) -> dict[str, NDArray[Any]]:
@@ -72,4 +95,4 @@ def _confusion(predictions: Predictions, references: NDArray[Any]) -> dict[str, 
     return {"labels": list(predictions.labels), "counts": counts.tolist()}
 
 
-STEP = Step("evaluate", 1, ("split", "baseline", "tune"), _inputs, run)
+STEP = Step("evaluate", 2, ("split", "baseline", "tune"), _inputs, run)

@@ -48,13 +48,16 @@ def interval_json(figures: Mapping[str, Interval]) -> dict[str, dict[str, float]
 
 
 def metric_interval(metric: Metric, judged: Judged) -> Interval | None:
-    """A metric with its interval; None where too few draws have a value.
+    """A metric with its interval; None where it has no value, or too few draws have one.
 
     Rows are what is drawn: the words of a text come and go together.
     """
     if len(judged[1]) < 2:
         return None
-    value = float(metric.compute(*judged))
+    try:
+        value = float(metric.compute(*judged))
+    except DataError:
+        return None
     parts = metric.parts(*judged)
     drawn, without, weights = _of_parts(metric, parts) if parts is not None else _of_rows(metric, judged)
     drawn, kept = drawn[np.isfinite(drawn)], np.isfinite(without)

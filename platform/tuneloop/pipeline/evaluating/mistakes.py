@@ -86,6 +86,9 @@ def _said(predictions: Predictions, value: Any) -> str:
     """An answer or a reference as a person reads it."""
     labels = predictions.labels
     if isinstance(value, np.ndarray):
+        if not labels:
+            # How probable each token of the right text is: nothing was answered.
+            return ""
         if _many(predictions):
             return ", ".join(labels[place] for place in np.flatnonzero(value == 1).tolist()) or "none"
         return " ".join(labels[one] if 0 <= one < len(labels) else "?" for one in value.tolist() if one != NO_PLACE)

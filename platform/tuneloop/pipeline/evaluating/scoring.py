@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.api import NO_PLACE, Arrays, Metric, Predictions, Row, RunError, Task
+from tuneloop.api import NO_PLACE, Arrays, DataError, Metric, Predictions, Row, RunError, Task
 from tuneloop.pipeline.evaluating.spoken import spelling
 
 if TYPE_CHECKING:
     from tuneloop.config import Project
     from tuneloop.plugins import PluginManager
+
+
+logger = logging.getLogger(__name__)
+
+
+class UndefinedMetricError(RunError):
+    """A metric that is needed has no value on the rows there are, such as one of ranks where all are of one class."""
 
 
 class Scorer:
@@ -29,29 +37,56 @@ class Scorer:
         """
         reported = project.evaluate.metrics
         deciding = project.gate.champion_metric or reported[0]
-        stopping = stopping_metric(project)
-        names = dict.fromkeys([*reported, *project.gate.require, deciding, *([stopping] if stopping else [])])
+        names = dict.fromkeys([*reported, *project.gate.require, deciding])
         self.metrics: dict[str, Metric] = {name: plugins.create("metric", name) for name in names}
         self.deciding = deciding
-        self.stopping = stopping or reported[0]
+        self.stopping = stopping_metric(project) or reported[0]
+        self.needed = (deciding,) if project.data.split.fold is None else ()
+        """Without these the run's own figures say nothing; a part of a cross-validation may do without them."""
+        self._told: set[tuple[str, str]] = set()
 
     def maximize(self, name: str) -> bool:
         """Whether more of a metric is better."""
         return self.metrics[name].maximize
 
-    def score(self, predictions: Predictions, references: NDArray[Any]) -> dict[str, float]:
-        """Every metric.
+    def score(
+        self, predictions: Predictions, references: NDArray[Any], needed: Collection[str] = ()
+    ) -> dict[str, float]:
+        """Every metric that has a value on these rows; a warning names each other one, and why it is left out.
+
+        Args:
+            predictions: Of these rows.
+            references: Their right answers.
+            needed: Metrics that must have a value.
 
         Raises:
-            RunError: A metric gave no finite number.
+            UndefinedMetricError: One of those has none.
         """
         found = {}
         for name, metric in self.metrics.items():
-            value = float(metric.compute(predictions, references))
-            if not math.isfinite(value):
-                raise RunError(f"metric {name!r} gave {value} on {len(references)} rows; it must be finite")
-            found[name] = value
+            cause: DataError | None = None
+            value = math.nan
+            try:
+                value = float(metric.compute(predictions, references))
+            except DataError as error:
+                cause = error
+            if math.isfinite(value):
+                found[name] = value
+                continue
+            said = f"metric {name!r} has no value on {len(references)} rows: {cause or f'it gave {value}'}"
+            if name in needed:
+                more = "give these rows more of each answer, by `data.split`, or let another metric decide"
+                raise UndefinedMetricError(f"{said}; {more}") from cause
+            if (name, said) not in self._told:
+                # Once, not after each epoch.
+                self._told.add((name, said))
+                logger.warning("%s; it is left out there", said)
         return found
+
+    def told(self, found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+        """The figures of the metric that decides, by what `found` names them after, where there are some."""
+        name = self.deciding
+        return {f"{where} {name}": values[name] for where, values in found.items() if name in values}
 
     def loss(self, name: str, before: float, after: float) -> float:
         """How much worse `after` is: absolute where more is better, relative where less is (it has a unit)."""
@@ -61,7 +96,10 @@ class Scorer:
 
 
 def stopping_metric(project: Project) -> str | None:
-    """The metric that the strategy's options name for early stopping, where they do."""
+    """The metric that the strategy's options name for early stopping, where they do: one of those reported.
+
+    For texts it may also be perplexity, which is none of them.
+    """
     stopping = getattr(project.tune.options, "early_stopping", None)
     name = getattr(stopping, "metric", None)
     return str(name) if name else None

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 _BATCH = 16
+_MANY = 1_000
 
 
 def spelling(task: Task, labels: NDArray[Any]) -> list[str]:
@@ -47,3 +48,17 @@ def untuned_frames(strategy: Strategy, model: Any, tensors: Sequence[Tensor], ro
         inputs = {tensor.name: np.asarray(part[tensor.name]).astype(tensor.dtype) for tensor in tensors}
         done.append((range(start, min(start + _BATCH, len(rows))), strategy.outputs(model, inputs)))
     return scatter(done, len(rows))["logits"]
+
+
+def frame_counts(model: Any, rows: Dataset) -> NDArray[np.int64] | None:
+    """How many frames the sounds of encoded rows have, `int64 [n]`; None: the model does not tell.
+
+    Args:
+        model: Perhaps a `tuneloop.api.FrameModel`.
+        rows: Encoded.
+    """
+    if not hasattr(model, "frames"):
+        return None
+    told = rows.select_columns(list(model.frame_inputs)).with_format("numpy")
+    parts = [np.asarray(model.frames(told[start : start + _MANY])) for start in range(0, len(told), _MANY)]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)

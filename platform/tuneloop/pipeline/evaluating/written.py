@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneloop.api import ABSENT, SCORED, TARGET_IDS, Answer, Arrays, Encoded, Predictions, Row, VerificationError
+from tuneloop.config.texts import PERPLEXITY
 from tuneloop.pipeline.evaluating.generating import ANSWERED_ROWS, COMPARED_ROWS, as_requests
 from tuneloop.preprocessing.source import SourcePreprocessor
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from tuneloop.pipeline.comparing.comparison import Judged
     from tuneloop.serving.predictor import Predictor
 
-PERPLEXITY = "perplexity"
-"""What is told of the validation rows after each epoch, and picks the best one: writing takes too long there."""
 _BATCH = 32
 _COMPARED_TOKENS = 48
 
@@ -57,6 +56,7 @@ def judge_model(
     preprocessor: SourcePreprocessor,
     rows: Sequence[Row],
     values: Sequence[Any],
+    most: int = ANSWERED_ROWS,
 ) -> Judged:
     """What a model writes for the first rows before it is exported.
 
@@ -66,13 +66,14 @@ def judge_model(
         preprocessor: The fitted preprocessor.
         rows: Checked.
         values: The right answers, in row order.
+        most: How many rows are judged.
     """
-    asked = as_requests(preprocessor, rows[:ANSWERED_ROWS])
+    asked = as_requests(preprocessor, rows[:most])
     texts = [""] * len(asked)
     target = preprocessor.settings.target
-    most = min(target.max_tokens, target.max_length - len(target.start_ids))
+    longest = min(target.max_tokens, target.max_length - len(target.start_ids))
     for group, inputs in _batches(preprocessor.encode(asked)):
-        for row, tokens in zip(group, _written(model, preprocessor, inputs, most), strict=True):
+        for row, tokens in zip(group, _written(model, preprocessor, inputs, longest), strict=True):
             said = preprocessor.tokenizer.decode(tokens, skip_special_tokens=True)
             texts[row] = task.said({**task.answers(_NOTHING)[0], next(iter(task.AnswerModel.model_fields)): said})
     return judged_texts(task, texts, values[: len(asked)])

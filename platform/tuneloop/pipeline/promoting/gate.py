@@ -59,16 +59,22 @@ def run(context: StepContext) -> dict[str, Any]:
     splits = (GOLDEN, *([FEEDBACK_TEST] if parts.has_split(context, FEEDBACK_TEST) else ()))
     judged = {split: _judge(context, challenger, split) for split in splits}
     metrics = {split: scorer.score(*found) for split, found in judged.items()}
-    checks = [_threshold(scorer, name, wanted, metrics[GOLDEN][name]) for name, wanted in gate.require.items()]
+    checks = [_threshold(scorer, name, wanted, metrics[GOLDEN].get(name)) for name, wanted in gate.require.items()]
     against: dict[str, Any] = {"against": None, "attempt": None, "comparisons": {}, "slices": {}}
     if champion is not None and gate.champion_metric is not None:
         # The same challenger judged again is no new attempt, so that the number needs no place among the inputs.
         attempt = Registry(context.project).attempt(champion.sha256, challenger.sha256)
         question = Question(gate.proof, gate.champion_margin, attempt)
         before = {split: _judge(context, champion, split) for split in splits}
-        compared = {split: compare(scorer, gate.champion_metric, before[split], judged[split]) for split in splits}
+        compared: dict[str, Comparison] = {}
+        for split in splits:
+            try:
+                compared[split] = compare(scorer, gate.champion_metric, before[split], judged[split])
+            except DataError as error:
+                text = f"against the champion on {_PLACES[split]}: these rows cannot compare them: {error}"
+                checks.append(Check(f"champion {_PLACES[split]}", False, text))
         cuts, left_out = _slices(context, scorer, before[GOLDEN], judged[GOLDEN])
-        checks += _against(scorer, gate.require, question, compared)
+        checks += _against(scorer, gate.require, question, compared) if GOLDEN in compared else []
         if cuts:
             checks.append(slices_hold(question, cuts, left_out))
         checks += _labels(context, before, judged)
@@ -87,7 +93,7 @@ def run(context: StepContext) -> dict[str, Any]:
         **against,
         "summary": {
             "gate": "passed" if passed else "refused",
-            **{f"{split} {scorer.deciding}": found[scorer.deciding] for split, found in metrics.items()},
+            **scorer.told(metrics),
         },
     }
 
@@ -111,10 +117,13 @@ def _judge(context: StepContext, artifact: Artifact, split: str) -> Judged:
     return judge(predictor.task, outputs, truths(rows, columns), checked)
 
 
-def _threshold(scorer: Scorer, name: str, wanted: float, found: float) -> Check:
+def _threshold(scorer: Scorer, name: str, wanted: float, found: float | None) -> Check:
     more = scorer.maximize(name)
-    passed = found >= wanted if more else found <= wanted
     bound = "at least" if more else "at most"
+    if found is None:
+        text = f"{name} has no value on the golden holdout; it must be {bound} {wanted:g}"
+        return Check(f"{GOLDEN} {name}", False, text)
+    passed = found >= wanted if more else found <= wanted
     return Check(
         f"{GOLDEN} {name}", passed, f"{name} on the golden holdout is {found:.4f}; it must be {bound} {wanted:g}"
     )

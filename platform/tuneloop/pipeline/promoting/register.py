@@ -6,9 +6,11 @@ from typing import Any
 
 from tuneloop.artifact import Artifact
 from tuneloop.pipeline.delivering.profile import open_artifact
+from tuneloop.pipeline.documents.card import before_tuning
 from tuneloop.pipeline.documents.choices import choice_files, choice_metrics, choice_params
 from tuneloop.pipeline.documents.reporting import make_report
-from tuneloop.pipeline.evaluating.files import write_run_files
+from tuneloop.pipeline.documents.warnings import warnings_of
+from tuneloop.pipeline.evaluating.files import load_assessment, write_run_files
 from tuneloop.pipeline.runs.records import REPORT, run_folder
 from tuneloop.pipeline.runs.step import Scope, Step, StepContext
 from tuneloop.plugins.kinds import OBSERVER_HOOKS
@@ -70,6 +72,7 @@ def run(context: StepContext) -> dict[str, Any]:
     return {
         "version": version.number,
         "report": str(report),
+        "warnings": list(warnings_of(load_assessment(context), before_tuning(context))),
         "summary": {"version": version.number, "gate": version.gate},
     }
 
@@ -87,4 +90,4 @@ def _plugins(context: StepContext, artifact: Artifact) -> dict[str, str]:
 
 _AFTER = ("load", "check", "split", "baseline", "tune", "evaluate", "export", "verify", "profile", "gate")
 
-STEP = Step("register", 1, _AFTER, _inputs, run, cached=False)
+STEP = Step("register", 2, _AFTER, _inputs, run, cached=False)

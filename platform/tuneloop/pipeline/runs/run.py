@@ -56,6 +56,7 @@ class RunResult:
         metrics: Metrics of the served variant by split (`test`, `golden`, `feedback_test`).
         variants: Size in bytes, metrics and verdict of each exported variant.
         seconds: Wall time of this process's part.
+        warnings: What is to be known of it though it may have passed.
     """
 
     run: str
@@ -70,6 +71,7 @@ class RunResult:
     metrics: Mapping[str, Mapping[str, float]]
     variants: Mapping[str, Mapping[str, Any]]
     seconds: float
+    warnings: tuple[str, ...] = ()
 
 
 def run_pipeline(
@@ -258,7 +260,8 @@ def _alone(scope: Scope) -> RunResult:
 def _resumable(state: Path, run: str) -> Iterator[None]:
     """Errors that end a run say how to go on with it; what its steps finished is kept."""
     note = (
-        f"What run {run} has done is kept. Once the cause is gone, it goes on, with the project file as it was, by: "
+        f"What run {run} has done is kept: with a changed project file, `tuneloop run` takes the steps that stay the "
+        "same from there. Once the cause is gone, it goes on, with the project file as it was, by: "
         f"tuneloop run --resume {run}"
     )
     try:
@@ -285,4 +288,6 @@ def _in_workflow(scope: Scope, executor: str, identity: str) -> RunResult:
 
 def _result(run: str, outcome: Mapping[str, Any]) -> RunResult:
     paths = {"report": Path(outcome["report"]), "artifact": Path(outcome["artifact"])}
-    return RunResult(**{**outcome, **paths, "run": run, "reasons": tuple(outcome["reasons"])})
+    # Runs that finished before there were warnings have none.
+    lists = {name: tuple(outcome.get(name, ())) for name in ("reasons", "warnings")}
+    return RunResult(**{**outcome, **paths, "run": run, **lists})

@@ -48,6 +48,9 @@ STEPS: tuple[Step, ...] = (
 _CHOOSING: tuple[Step, ...] = (candidates.STEP, search.STEP)
 """Steps of projects that leave something open: what they find holds from then on."""
 
+_FROM_FILES: tuple[Step, ...] = (candidates.STEP, baseline.STEP, tune.STEP)
+"""Steps whose inputs are files beside the rows: a checkpoint, a teacher."""
+
 _open_scopes: dict[tuple[str, str], Scope] = {}
 
 
@@ -144,6 +147,10 @@ def _pipeline(
         return result
 
     steps = steps_of(scope.project)
+    for step in steps:
+        if step in _FROM_FILES:
+            # What is missing is told before the first row is read.
+            step.inputs(scope)
     for place, step in enumerate(steps):
         done[step.name] = one(step, scope, done)
         if step in _CHOOSING:
@@ -172,6 +179,7 @@ def _pipeline(
         "version": version,
         "promoted": promoted,
         "reasons": reasons,
+        "warnings": done["register"].output["warnings"],
         "bento": done["package"].output["bento"],
         "report": done["register"].output["report"],
         "artifact": str(done["profile"].folder / profile.ARTIFACT),

@@ -66,7 +66,7 @@ class FoldsPart:
 
     Attributes:
         rows: That each part was tested on.
-        metrics: Metric to its `mean`, standard deviation (`spread`) and `values` by part.
+        metrics: Metric to its `mean`, standard deviation (`spread`) and `values` by part, None where it has none.
     """
 
     rows: Sequence[int]

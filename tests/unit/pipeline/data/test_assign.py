@@ -78,6 +78,31 @@ def test_the_newest_rows_are_the_test_rows():
         assign([{"id": i, "day": i if i % 2 else str(i)} for i in range(9)], ["id"], split, "label")
 
 
+@pytest.mark.parametrize("day", ["3/1/2011 0:00", "01.02.2026", "Bachelors", "2026-03-01 9:30", "2026-3-1", ""])
+def test_texts_whose_order_is_not_that_of_time_are_refused(day):
+    rows = [{"message": "a", "day": "2026-03-01"}, {"message": "b", "day": day}]
+    with pytest.raises(DataError, match="write times from the year down"):
+        assign(rows, ["message"], replace(BY_CONTENT, time="day"), "label")
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        ["2026", "2027"],
+        ["2026-03", "2026-04"],
+        ["2026-03-01", "2026-03-02T09:30:00+00:00"],
+        ["2026/03/01 09:30", "2026/03/01 10:30"],
+        ["20260301", "20260301T0930"],
+        ["2026-03-01 09:30:00.123", "2026-03-01 09:30:01"],
+    ],
+)
+def test_times_from_the_year_down_are_in_order(days):
+    rows = [{"message": str(i), "day": day} for i, day in enumerate([*days, "2028-01-01", "2029"])]
+    assert assign(rows, ["message"], Split(0.25, 0.25, 0.0, key=None, seed=0, time="day"), "label") == [
+        "train", "train", "validation", "test",
+    ]  # fmt: skip
+
+
 def test_a_rare_class_has_its_share_when_stratified():
     few = [{"id": i, "text": f"message {i}", "label": "rare" if i % 25 == 0 else "common"} for i in range(1000)]
     placed = assign(few, ["text"], replace(BY_KEY, stratify=True), "label")

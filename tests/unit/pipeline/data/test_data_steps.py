@@ -74,6 +74,10 @@ def test_rows_that_cannot_be_used_and_copies_of_held_out_rows_are_left_out(tmp_p
         ([{**row, "language": "en"} for row in messages(50)], "only the label 'en'"),
         ([{**row, "language": None} for row in messages(50)], "no label at all"),
         ([{"id": row["id"], "message": row["message"]} for row in messages(50)], "language"),
+        (
+            [{"id": row["id"], "mesage": row["message"], "language": row["language"]} for row in messages(50)],
+            r"lack the column 'message' \(data\.columns\.text\)\. Did you mean 'mesage'\? They have: id, ",
+        ),
         (messages(3), "no rows fall into"),
         ([], "."),
     ],

@@ -81,6 +81,18 @@ def test_a_row_that_does_not_fit_is_named_by_its_number_in_the_split(table: Enco
             encode_split(replace(with_target(table, "bad-target", 50), rows=tmp_path / "bad"), processes)
 
 
+def test_a_row_that_does_not_fit_is_named_by_its_file_and_key_too(table: Encoding, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    rows = open_rows(table.rows)
+    more = {"file": [f"cooks/{i}.csv" for i in range(230)], "id": [1000 + i for i in range(230)]}
+    ages = [age if i != 120 else 1e300 for i, age in enumerate(rows["age"])]
+    write_rows(datasets.Dataset.from_dict({**rows[:], **more, "age": ages}), tmp_path / "bad")
+    bad = replace(with_target(table, "bad-target", 50), rows=tmp_path / "bad", columns=replace(COLUMNS, key="id"))
+    with pytest.raises(DataError, match=r"row 120, field 'age': .* \(file 'cooks/120\.csv', id 1120\)$"):
+        encode_split(bad, 1)
+
+
 def tokenizer() -> str:
     from tokenizers import Tokenizer, models, pre_tokenizers
 

@@ -53,6 +53,23 @@ def test_mistakes_come_surest_first_with_where_they_stand(found):
     assert len(weights) == 20
 
 
+def test_a_file_names_a_row_and_cuts_nothing():
+    rows, answers = looked(), judged()
+    files = [{"file": f"ham/{'x' * (i % 50)}{i}.png"} for i in range(120)]
+    named = Looked(rows.splits, rows.positions, files, rows.columns, frozenset({"file"}))
+    found = analyse(named, answers, None, [], Display(("file",), StorePolicy()))
+    assert found["mistakes"][0]["shown"]["file"].startswith("ham/")
+    assert {one["by"] for one in found["slices"]} <= {"source", "right answer"}
+    assert found["looked"] == 4
+
+
+def test_mistakes_without_a_confidence_say_what_their_number_is():
+    truth = np.array([[1, 0], [0, 1]] * 60)
+    given = Predictions(1 - truth, np.full((120, 2), 0.5, np.float32), LABELS)
+    found = analyse(looked(), (given, truth), None, [], Display((), StorePolicy()))
+    assert (found["weight"], found["mistakes"][0]["weight"]) == ("share of wrong labels", 1.0)
+
+
 def test_confusions_are_counted_and_lead_to_rows(found):
     assert [(one["right"], one["answered"], one["count"]) for one in found["confusions"]] == [("ham", "spam", 20)]
     assert found["confusions"][0]["share"] == pytest.approx(1 / 3)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import statistics
+from dataclasses import replace
 
 import pytest
 
@@ -77,6 +79,34 @@ def test_the_same_training_is_tested_on_each_part(table_project):
     assert all(f"{value:.4f}" in page for value in values)
     left = [path.name.partition("-")[0] for path in (table_project / ".tuneloop" / "steps").iterdir()]
     assert left.count("tune") == left.count("split") == 1
+
+
+def test_a_metric_without_a_value_on_some_rows_is_left_out_there(tmp_path, write_project):
+    folder = write_project(tmp_path / "income", rows=300, epochs=2)
+    path, people = folder / "tuneloop.yaml", folder / "people.csv"
+    text = path.read_text().replace("[macro_f1, accuracy]", "[accuracy, auroc], folds: 3")
+    path.write_text(text.replace("{require: {macro_f1: 0.7}, champion: {metric: macro_f1, margin: 0.05}}", "{}"))
+    project = load_project(folder, default_manager())
+    with people.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    # Of one class alone: the test rows of the run, and of the first part.
+    placed = [assign(rows, [], replace(project.data.split, fold=fold), "income") for fold in (None, (0, 3))]
+    for row, *homes in zip(rows, *placed, strict=True):
+        row["income"] = "high" if float(row["hours"]) > 30 and "test" not in homes else "low"
+    with people.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    result = run_pipeline(project, default_manager())
+    assert set(result.metrics["test"]) == {"accuracy"}
+    assert set(result.metrics["golden"]) == {"accuracy", "auroc"}
+    (step,) = (folder / ".tuneloop" / "steps").glob("crossvalidate-*")
+    found = json.loads((step / "output.json").read_bytes())["output"]["metrics"]
+    first, *others = found["auroc"]["values"]
+    assert first is None
+    assert found["auroc"]["mean"] == pytest.approx(statistics.fmean(others))
+    assert None not in found["accuracy"]["values"]
+    assert "of 2 parts" in result.report.read_text()
 
 
 def test_later_rows_do_not_teach_about_earlier_ones(table_project):

@@ -1,9 +1,14 @@
+import math
+
 import numpy as np
 import pytest
 
-from tuneloop.api import ABSENT, NO_PLACE, Metric
+from tuneloop.api import ABSENT, NO_PLACE, DataError, Metric
+from tuneloop.config import load_project
 from tuneloop.pipeline.comparing.comparison import compare
-from tuneloop.pipeline.evaluating.scoring import decoded, judge, same
+from tuneloop.pipeline.evaluating.figures import metric_interval
+from tuneloop.pipeline.evaluating.scoring import Scorer, UndefinedMetricError, decoded, judge, same
+from tuneloop.plugins import default_manager
 from tuneloop.tasks.tabular_regression import TabularRegression
 from tuneloop.tasks.text_classification import TextClassification
 from tuneloop.tasks.token_classification import TokenClassification
@@ -29,6 +34,24 @@ class Error(Metric):
         return float(np.abs(predictions.values - references).mean())
 
 
+class Undefined(Metric):
+    """Has a value only where there are two classes."""
+
+    name, maximize, kinds = "undefined", True, frozenset({"classification"})
+
+    def compute(self, predictions, references):
+        if len(set(references.tolist())) < 2:
+            raise DataError("all rows are of one class")
+        return 0.5
+
+
+class Endless(Share):
+    """Never finite."""
+
+    def compute(self, predictions, references):
+        return math.inf
+
+
 class Metrics:
     def __init__(self, **metrics):
         self.metrics = metrics
@@ -41,6 +64,26 @@ def test_a_label_the_model_does_not_know_is_a_wrong_answer_with_a_place():
     assert references.tolist() == [0, 1, 2]
     assert predictions.scores.shape == (3, 3)
     assert Share().compute(predictions, references) == pytest.approx(2 / 3)
+
+
+def test_a_metric_without_a_value_is_left_out_and_said_once(table_project, caplog):
+    plugins = default_manager()
+    scorer = Scorer(load_project(table_project, plugins), plugins)
+    scorer.metrics = {"share": Share(), "undefined": Undefined(), "endless": Endless()}
+    both = judge(TASK, {"logits": np.eye(2, dtype=np.float32)}, ["en", "it"])
+    one = judge(TASK, {"logits": np.eye(2, dtype=np.float32)}, ["en", "en"])
+    assert scorer.score(*both) == {"share": 1.0, "undefined": 0.5}
+    assert scorer.score(*one) == scorer.score(*one) == {"share": 0.5}
+    said = [record.message for record in caplog.records]
+    assert said == [
+        "metric 'endless' has no value on 2 rows: it gave inf; it is left out there",
+        "metric 'undefined' has no value on 2 rows: all rows are of one class; it is left out there",
+    ]
+    with pytest.raises(UndefinedMetricError, match="'undefined' has no value on 2 rows: all rows are of one class; "):
+        scorer.score(*one, ("undefined",))
+    assert scorer.needed == ("macro_f1",)
+    assert scorer.told({"test": {"macro_f1": 0.5}, "golden": {}}) == {"test macro_f1": 0.5}
+    assert metric_interval(Undefined(), one) is None
 
 
 def test_the_strategy_sees_metrics_in_the_target_unit():

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
-from tuneloop.api import Predictions
+from tuneloop.api import ABSENT, Predictions
 from tuneloop.pipeline.evaluating.candidates import LIKENESS, candidates
 from tuneloop.pipeline.evaluating.clusters import clusters
+from tuneloop.pipeline.evaluating.mistakes import worst_mistakes
 from tuneloop.pipeline.evaluating.weakest import weakest
 from tuneloop.pipeline.evaluating.wrong import Wrongness, wrongness
+from tuneloop.plugins import default_manager
 
 COUNTED = "share of wrong answers"
 
@@ -38,6 +40,11 @@ def test_small_parts_and_columns_of_free_text_are_left_out():
     rows = 60
     found = candidates({"name": [f"name {i}" for i in range(rows)], "rare": ["a"] * 50 + ["b"] * 10}, None, None)
     assert {one.by for one in found} == {"length of name (characters)"} or not found
+
+
+def test_names_of_categories_are_not_cut_by_their_length():
+    jobs = ["clerk", "sous-chef", "pilot", "archaeologist"] * 40
+    assert {one.by for one in candidates({"job": jobs}, None, None)} == {"job"}
 
 
 def test_personal_data_in_a_value_is_not_shown():
@@ -103,6 +110,36 @@ def texts(values):
 )
 def test_errors_of_every_kind_of_answer(judged, expected):
     assert wrongness(judged).values.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("metric", "kind"), [("wer", "mean wer of a row"), ("chrf", "mean share of chrf lost in a row")]
+)
+def test_texts_are_told_apart_by_how_wrong_they_are(metric, kind):
+    right = [("it rains in town",), ("it rains in town",), ("the sun is out", "sun"), ()]
+    judged = Predictions(texts(["it rains in tow", "all else is nought", "sun", "said"])), texts(right)
+    near, far, exact, unasked = (found := wrongness(judged, [default_manager().create("metric", metric)])).values
+    assert (found.kind, found.counted) == (kind, False)
+    assert 0 == exact < near < far <= unasked == 1
+    assert [one.position for one in worst_mistakes(judged, found)] == [1, 3, 0] if metric == "wer" else [3, 1, 0]
+
+
+def test_a_metric_that_tells_wrong_texts_apart_no_further_leaves_them_right_or_wrong():
+    exact = default_manager().create("metric", "exact_match")
+    judged = Predictions(texts(["x", "y", "z"])), texts([("x",), ("a",), ("b",)])
+    found = wrongness(judged, [exact])
+    assert (found.values.tolist(), found.kind, found.counted) == ([0, 1, 1], "share of wrong answers", True)
+
+
+def test_texts_that_surprise_a_model_of_language_come_first():
+    logits = np.log(np.array([[0.5, 0.5], [0.1, 0.1], [0.25, 1.0]]))
+    logits[2, 1] = ABSENT
+    judged = Predictions(logits), texts(["often", "seldom", "short"])
+    found = wrongness(judged, [default_manager().create("metric", "perplexity")])
+    assert found.values.tolist() == pytest.approx([2, 10, 4])
+    assert found.kind == "mean perplexity of a row"
+    first = worst_mistakes(judged, found)[0]
+    assert (first.right, first.answered, first.weight) == ("seldom", "", pytest.approx(10))
 
 
 def test_answers_that_are_neither_right_nor_near_have_none():

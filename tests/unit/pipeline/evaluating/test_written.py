@@ -45,7 +45,7 @@ def test_a_model_and_its_graphs_are_judged_by_what_they_write(tmp_path, texts):
 
 def test_only_the_first_rows_are_written_for(texts, monkeypatch):
     monkeypatch.setattr("tuneloop.pipeline.evaluating.written.ANSWERED_ROWS", 2)
-    said, right = judge_model(Copier(), Translation(), texts, texts.check(ROWS), RIGHT)
+    said, right = judge_model(Copier(), Translation(), texts, texts.check(ROWS), RIGHT, 2)
     assert len(said.values) == len(right) == 2
     assert len(constant_text(Translation(), RIGHT, RIGHT)[1]) == 2
 

@@ -10,6 +10,8 @@ import pytest
 from tuneloop.api import DataError
 from tuneloop.config import load_project
 from tuneloop.pipeline import run_pipeline
+from tuneloop.pipeline.evaluating.scoring import Scorer
+from tuneloop.pipeline.promoting.gate import _threshold
 from tuneloop.plugins import default_manager
 from tuneloop.registry import CHAMPION, Registry
 
@@ -38,6 +40,16 @@ def run(folder: Path, seed: int = 0, champion: str = "", feedback: Path | None =
         return run_pipeline(load_project(folder, plugins), plugins, who="ada", feedback=feedback, run_id=run_id)
     finally:
         file.write_text(kept)
+
+
+def test_a_required_metric_without_a_value_refuses(folder):
+    plugins = default_manager()
+    scorer = Scorer(load_project(folder, plugins), plugins)
+    found = _threshold(scorer, "macro_f1", 0.7, None)
+    assert (found.passed, found.text) == (
+        False,
+        "macro_f1 has no value on the golden holdout; it must be at least 0.7",
+    )
 
 
 def test_attempts_are_counted_over_runs_and_looking_twice_is_none(folder):

@@ -8,7 +8,14 @@ from html.parser import HTMLParser
 import pytest
 
 from tuneloop.report import GainRow, Report, SliceRow, VariantRow, write_report
-from tuneloop.report.evaluation import CalibrationPart, EvaluationPart, render_calibration, render_errors
+from tuneloop.report.evaluation import (
+    CalibrationPart,
+    EvaluationPart,
+    FoldsPart,
+    render_calibration,
+    render_errors,
+    render_folds,
+)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 EVIL = "<script>alert(1)</script>"
@@ -161,6 +168,9 @@ SQUEEZED = """() => [...document.querySelectorAll('tr')].map(e => e.getBoundingC
   .filter(height => height > 420)"""
 """Rows of a table so high that one of their cells must be too narrow for what it says."""
 
+ASIDE = "() => (e => e.scrollWidth - e.clientWidth)(document.querySelector('#errors'))"
+"""By how much the lists of errors are wider than their section."""
+
 COLOURS = "() => [getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
 
 
@@ -191,8 +201,18 @@ def test_in_a_browser_it_is_readable_wide_and_narrow_by_day_and_by_night(tmp_pat
                 assert page.evaluate(UNREADABLE) == []
                 assert page.evaluate(CUT) == []
                 assert page.evaluate(SQUEEZED) == []
+                assert width > 400 or page.evaluate(ASIDE) <= 0, "errors have to be scrolled to the side"
                 assert page.locator("svg").first.is_visible()
                 looks.add(tuple(page.evaluate(COLOURS)))
                 context.close()
         browser.close()
     assert len(looks) == 2
+
+
+def test_parts_without_a_value_are_counted_out():
+    metrics = {"auroc": {"mean": 0.75, "spread": 0.1, "values": [None, 0.7, 0.8]}}
+    page = render_folds(FoldsPart([40, 50, 60], metrics))
+    assert "of 2 parts" in page
+    assert '<td class="n">\u2013</td><td class="n">0.7000</td>' in page
+    whole = {"auroc": {**metrics["auroc"], "values": [0.75, 0.7, 0.8]}}
+    assert "parts</span>" not in render_folds(FoldsPart([40, 50, 60], whole))
