@@ -56,6 +56,12 @@ def served(project: Project, result: RunResult) -> Iterator[httpx.Client]:
         yield client
 
 
+def assessment(project: Project) -> dict[str, Any]:
+    """What the project's only run found about the model that it serves."""
+    (found,) = (project.state / "steps").glob("profile-*/assessment.json")
+    return dict(json.loads(found.read_bytes()))
+
+
 def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
     """The JSON that a door answers to JSON."""
     request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})

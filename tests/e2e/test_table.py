@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.served import post, serving
+from tests.served import assessment, post, serving
 
 from tuneloop.api import RegistryError
 from tuneloop.cli.predict import predict
@@ -64,10 +64,12 @@ def server(project: Project, result: RunResult) -> Iterator[ServerProcess]:
         yield running
 
 
-def test_the_gate_holds_what_the_project_asks(result: RunResult) -> None:
+def test_the_gate_holds_what_the_project_asks(project: Project, result: RunResult) -> None:
     assert result.state == "passed"
     assert result.metrics["golden"]["rmse"] < 80
     assert result.metrics["golden"]["r2"] > 0.9
+    gain = assessment(project)["gains"]["probe"]
+    assert gain["low"] <= gain["gain"] == pytest.approx(gain["champion"] - gain["challenger"])
 
 
 def test_missing_and_unseen_values_are_answered_and_watched(server: ServerProcess) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.served import post, serving
+from tests.served import assessment, post, serving
 
 from tuneloop.artifact import ENCODER, Artifact
 from tuneloop.cli.predict import predict
@@ -60,8 +60,9 @@ def server(project: Project, result: RunResult) -> Iterator[ServerProcess]:
         yield running
 
 
-def test_the_artifact_holds_both_graphs_and_what_is_watched(result: RunResult) -> None:
+def test_the_artifact_holds_both_graphs_and_what_is_watched(project: Project, result: RunResult) -> None:
     assert result.state == "passed", result
+    assert assessment(project)["gains"]["probe"]["gain"] > 0
     artifact = Artifact.open(Path(str(result.artifact)))
     assert {ENCODER, "model.onnx"} <= set(artifact.manifest.files)
     assert artifact.manifest.metrics["chrf"] > 0.5

@@ -19,7 +19,7 @@ from tuneloop.pipeline.data.split import PLACES
 from tuneloop.pipeline.evaluating.analysis import Looked, OutOfSample, analyse
 from tuneloop.pipeline.evaluating.calibrated import Calibrated
 from tuneloop.pipeline.evaluating.figures import interval_json, with_intervals
-from tuneloop.pipeline.evaluating.kept import load_left_out, load_probe
+from tuneloop.pipeline.evaluating.kept import load_left_out, load_probe, same_references
 from tuneloop.pipeline.evaluating.scoring import Scorer
 from tuneloop.pipeline.evaluating.shown import Display
 from tuneloop.pipeline.runs import parts
@@ -74,7 +74,7 @@ def _classes(task: Task) -> bool:
 
 
 def _gains(context: StepContext, scorer: Scorer, served: Judged) -> dict[str, Any]:
-    """The served model against the linear probe, by the metric that decides, on the rows that both answered."""
+    """The served model against the probe, or the untuned model, by the metric that decides, on rows both answered."""
     probe = load_probe(context.done["baseline"].folder, tuple(served[0].labels))
     if probe is None:
         return {}
@@ -82,11 +82,11 @@ def _gains(context: StepContext, scorer: Scorer, served: Judged) -> dict[str, An
     if served[0].labels and served[0].values.ndim == 1:
         known = served[1] < len(parts.load_task(context).output_names)
     mine = take(served, known)
-    if probe[1].shape != mine[1].shape or not np.array_equal(probe[1], mine[1]):
+    if not same_references(probe[1], mine[1]):
         # Such as words that the served model sees more of: then the rows are not the same.
         return {}
     try:
-        return {"probe": compare(scorer, scorer.deciding, probe, mine).as_json()}
+        return {"probe": compare(scorer, scorer.deciding, (probe[0], mine[1]), mine).as_json()}
     except DataError:
         return {}
 

@@ -5,6 +5,7 @@ The files are absent where a task's answers are of another kind.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +13,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneloop.api import Predictions
+from tuneloop.artifact import write_json
 from tuneloop.pipeline.comparing.comparison import Judged
 from tuneloop.pipeline.evaluating.left_out import left_out_probabilities
 
-_PROBE, _LEFT_OUT = "probe.npz", "left-out.npz"
+_PROBE, _TEXTS, _LEFT_OUT = "probe.npz", "probe.json", "left-out.npz"
 _MOST_WORK = 4e9
 """Rows times features squared; more would take a minute."""
 
 
 def keep_probe(folder: Path, judged: Judged) -> None:
-    """Write the probe's answers on the test rows that it was asked for."""
+    """Write the probe's answers on the test rows that it was asked for: numbers, or texts."""
     predictions, references = judged
     arrays = {"values": predictions.values, "references": references}
     if predictions.scores is not None:
         arrays["scores"] = predictions.scores
     if all(array.dtype != object for array in arrays.values()):
         np.savez(folder / _PROBE, allow_pickle=False, **arrays)
+    elif all(isinstance(value, str) for value in predictions.values):
+        write_json(folder / _TEXTS, {"values": list(predictions.values), "references": _plain(references)})
 
 
 def load_probe(folder: Path, labels: tuple[str, ...]) -> Judged | None:
     """The probe's answers and their references; None where none were kept."""
     found = _load(folder / _PROBE)
-    if found is None:
+    if found is not None:
+        return Predictions(found["values"], found.get("scores"), labels), found["references"]
+    if not (folder / _TEXTS).exists():
         return None
-    return Predictions(found["values"], found.get("scores"), labels), found["references"]
+    texts = json.loads((folder / _TEXTS).read_bytes())
+    return Predictions(_objects(texts["values"])), _objects(texts["references"])
+
+
+def same_references(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Whether right answers are those of the same rows: of numbers, but for what reading and scaling them rounds."""
+    if one.shape != other.shape:
+        return False
+    if one.dtype == object or other.dtype == object:
+        return _plain(one) == _plain(other)
+    if np.issubdtype(one.dtype, np.floating):
+        return np.allclose(one, other, rtol=1e-4, atol=1e-6, equal_nan=True)
+    return np.array_equal(one, other)
 
 
 def keep_left_out(folder: Path, features: NDArray[Any], labels: NDArray[np.integer], classes: int) -> None:
@@ -57,3 +75,13 @@ def _load(path: Path) -> dict[str, NDArray[Any]] | None:
         return None
     with np.load(path, allow_pickle=False) as found:
         return {name: found[name] for name in found.files}
+
+
+def _plain(references: NDArray[Any]) -> Any:
+    return json.loads(json.dumps(references.tolist()))
+
+
+def _objects(values: list[Any]) -> NDArray[Any]:
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    return found
