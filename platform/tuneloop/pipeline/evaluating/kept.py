@@ -50,7 +50,7 @@ def same_references(one: NDArray[Any], other: NDArray[Any]) -> bool:
     if one.shape != other.shape:
         return False
     if one.dtype == object or other.dtype == object:
-        return _plain(one) == _plain(other)
+        return bool(_plain(one) == _plain(other))
     if np.issubdtype(one.dtype, np.floating):
         return np.allclose(one, other, rtol=1e-4, atol=1e-6, equal_nan=True)
     return np.array_equal(one, other)

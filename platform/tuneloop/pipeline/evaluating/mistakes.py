@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuneloop.api import NO_PLACE, Predictions
 from tuneloop.pipeline.comparing.comparison import Judged
@@ -72,7 +74,10 @@ def worst_mistakes(judged: Judged, wrong: Wrongness) -> tuple[Mistake, ...]:
     order = at[np.argsort(-weight[at], kind="stable")][:_ERRORS]
     found = []
     for row in order.tolist():
-        right, answered = _said(predictions, references[row]), _said(predictions, predictions.values[row])
+        pair = references[row], predictions.values[row]
+        # Of a row of words the few that are wrong; all others are noise to whoever reads it.
+        apart = _apart(*pair) if predictions.labels and pair[1].shape and not _many(predictions) else None
+        right, answered = (_said(predictions, one, apart) for one in pair)
         found.append(Mistake(row, right, answered, float(weight[row])))
     return tuple(found)
 
@@ -82,8 +87,13 @@ def _many(predictions: Predictions) -> bool:
     return predictions.values.ndim == 2 and predictions.scores is not None and predictions.scores.ndim == 2
 
 
-def _said(predictions: Predictions, value: Any) -> str:
-    """An answer or a reference as a person reads it."""
+def _apart(right: NDArray[np.integer], answered: NDArray[np.integer]) -> list[int]:
+    """The words whose right tag was not answered; a word without a right one is not judged."""
+    return np.flatnonzero((right != answered) & (right != NO_PLACE)).tolist()
+
+
+def _said(predictions: Predictions, value: Any, words: Sequence[int] | None = None) -> str:
+    """An answer or a reference as a person reads it; of these words alone, where some are given."""
     labels = predictions.labels
     if isinstance(value, np.ndarray):
         if not labels:
@@ -91,7 +101,8 @@ def _said(predictions: Predictions, value: Any) -> str:
             return ""
         if _many(predictions):
             return ", ".join(labels[place] for place in np.flatnonzero(value == 1).tolist()) or "none"
-        return " ".join(labels[one] if 0 <= one < len(labels) else "?" for one in value.tolist() if one != NO_PLACE)
+        tags = ((place + 1, int(value[place])) for place in words or ())
+        return ", ".join(f"word {number}: {labels[one] if 0 <= one < len(labels) else '?'}" for number, one in tags)
     if isinstance(value, tuple):
         return " | ".join(map(str, value))
     if labels:

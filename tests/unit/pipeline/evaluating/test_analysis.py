@@ -128,11 +128,18 @@ def test_numbers_words_texts_and_many_labels_are_said_in_words():
     cases = [
         ((Predictions(np.array([1.0])), np.array([2.5])), ("2.5", "1")),
         ((Predictions(np.array(["x"], dtype=object)), texts), ("a | b", "x")),
-        ((Predictions(np.array([[1, 0]]), np.zeros((1, 2, 2)), LABELS), np.array([[0, -2]])), ("ham", "spam ham")),
+        (
+            (Predictions(np.array([[1, 0]]), np.zeros((1, 2, 2)), LABELS), np.array([[0, -2]])),
+            ("word 1: ham", "word 1: spam"),
+        ),
+        (
+            (Predictions(np.array([[1, 0]]), np.zeros((1, 2, 2)), LABELS), np.array([[1, 1]])),
+            ("word 2: spam", "word 2: ham"),
+        ),
         ((Predictions(np.array([[1, 0]]), np.zeros((1, 2)), LABELS), np.array([[0, 0]])), ("none", "ham")),
     ]
     for case, said in cases:
         (mistake,) = worst_mistakes(case, wrongness(case))
         assert (mistake.right, mistake.answered) == said
     assert confused_pairs(cases[0][0]) == ()
-    assert confused_pairs(cases[3][0]) == ()
+    assert confused_pairs(cases[-1][0]) == ()
