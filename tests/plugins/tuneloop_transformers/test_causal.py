@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from tests.served import assessment, champion
 
 from tuneloop.api import ABSENT, Columns, PluginError
 from tuneloop.api.testing import BaseModelContract
@@ -193,12 +194,7 @@ export: {format: onnx, quantize: {mode: int8-dynamic, max_loss: 0.5}}
 
 @pytest.mark.slow
 def test_a_model_is_tuned_from_data_to_a_version_that_answers(tmp_path, llama):
-    from tuneloop.config import load_project
     from tuneloop.monitoring.reference import REFERENCE_FILE, Reference
-    from tuneloop.pipeline import run_pipeline
-    from tuneloop.plugins import default_manager
-    from tuneloop.registry import CHAMPION, Registry
-    from tuneloop.serving.loader import load_version
 
     folder = tmp_path / "tales"
     folder.mkdir()
@@ -211,11 +207,7 @@ def test_a_model_is_tuned_from_data_to_a_version_that_answers(tmp_path, llama):
         rows.append({"ask": " ".join(words), "say": f"the {words[-1]} ran"})
     (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (folder / "tuneloop.yaml").write_text(PROJECT)
-    plugins = default_manager()
-    project = load_project(folder, plugins)
-    result = run_pipeline(project, plugins, who="ada")
-    assert result.state == "passed", result
-    loaded = load_version(Registry(project).fetch(CHAMPION).folder, "1")
+    project, _, loaded = champion(folder)
     manifest = loaded.artifact.manifest
     assert 1 <= manifest.metrics["perplexity"] < 1.5
     assert [column.kind for column in manifest.signature.columns] == ["prompt"]
@@ -224,4 +216,8 @@ def test_a_model_is_tuned_from_data_to_a_version_that_answers(tmp_path, llama):
     assert {answer["finish_reason"] for answer in answers} == {"stop"}
     labels = {bins.label for bins in Reference.load(loaded.artifact.folder / REFERENCE_FILE).signals}
     assert {"answer_tokens", "confidence", "finish_reason", "length", "token_entropy"} <= labels
-    assert result.report.read_text().startswith("<!doctype html>")
+    found = assessment(project)
+    assert found["error"] == "mean perplexity of a row"
+    told = [one["shown"] for one in found["mistakes"]]
+    again = loaded.predictor.predict([{"ask": one["ask"]} for one in told]).answers
+    assert [one["the model writes"] for one in told] == [answer["text"] for answer in again]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,11 @@ from tuneloop.pipeline.evaluating.scoring import Scorer
 from tuneloop.pipeline.evaluating.shown import Display
 from tuneloop.pipeline.runs import parts
 from tuneloop.pipeline.runs.step import StepContext
+from tuneloop.tasks.written import writes
 
 ASSESSMENT = "assessment.json"
+_WRITTEN = "the model writes"
+"""Beside the columns of a row: what a language model goes on with."""
 
 
 def assess(
@@ -46,6 +49,11 @@ def assess(
     """
     scorer = Scorer(context.project, context.plugins)
     looked = [_first(_looked(context, name), len(judged[name][1])) for name in judged]
+    if task.loss == "likelihood" and not writes(task):
+        looked = [
+            _with_texts(one, [task.said(a) for a in batches[name].answers])
+            for name, one in zip(judged, looked, strict=True)
+        ]
     doubted = list(_out_of_sample(context, task, judged, looked)) if _classes(task) else []
     found = {
         "figures": {"test": interval_json(with_intervals(scorer, judged["test"]))},
@@ -135,6 +143,15 @@ def _first(looked: Looked, count: int) -> Looked:
     """The first rows: a task whose answers take long is judged by some."""
     cut = {name: values[:count] for name, values in looked.columns.items()}
     return Looked(looked.splits[:count], looked.positions[:count], looked.rows[:count], cut, looked.apart)
+
+
+def _with_texts(looked: Looked, texts: Sequence[str]) -> Looked:
+    """The rows with what the model wrote for them: metrics read how probable the right text is, people what it says."""
+    rows = [
+        {**row, _WRITTEN: text}
+        for row, text in zip(looked.rows, [*texts, *[""] * (len(looked.rows) - len(texts))], strict=True)
+    ]
+    return replace(looked, rows=rows, apart=looked.apart | {_WRITTEN})
 
 
 def _both(looked: Sequence[Looked]) -> Looked:
