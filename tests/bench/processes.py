@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 _POLL_SECONDS = 0.02
+_STOP_SECONDS = 120.0
 
 
 @dataclass
@@ -97,8 +98,18 @@ class Server:
         return total
 
     def sleep(self) -> None:
-        """Stop all its processes where they are, so that an idle server takes nothing from the measured one."""
+        """Stop all its processes where they are, so that an idle server takes nothing from the measured one.
+
+        Raises:
+            RuntimeError: One of them goes on.
+        """
         self._signal(signal.SIGSTOP)
+        deadline = time.monotonic() + _STOP_SECONDS
+        # On a busy machine a process learns of the signal only when it is its turn.
+        while not all(map(_rests, self.tree)):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"a process of the server with id {self.process.pid} does not stop")
+            time.sleep(_POLL_SECONDS)
 
     def wake(self) -> None:
         """Go on after `sleep`."""
@@ -128,3 +139,10 @@ def _answers(url: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, ConnectionError, TimeoutError, OSError):
         return False
+
+
+def _rests(process: psutil.Process) -> bool:
+    try:
+        return process.status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
