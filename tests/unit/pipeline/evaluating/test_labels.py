@@ -74,8 +74,8 @@ def test_what_the_baseline_keeps_is_found_again(tmp_path):
 
 def test_what_it_does_not_keep_is_none(tmp_path):
     keep_left_out(tmp_path, np.zeros((5, 3, 2)), np.zeros(5, int), 2)
-    values = np.empty(2, dtype=object)
-    values[:] = ["a", "b"]
-    keep_probe(tmp_path, (Predictions(values), values))
+    words = np.empty(2, dtype=object)
+    words[:] = [["O", "B-person"], ["O"]]
+    keep_probe(tmp_path, (Predictions(words), words))
     assert load_left_out(tmp_path) is None
     assert load_probe(tmp_path, ()) is None
