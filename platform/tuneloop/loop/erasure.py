@@ -52,7 +52,7 @@ def erase_subject(store: PredictionStore, state: Path, subject: str) -> Erased:
         for path in sorted((state / "runs").glob(f"*/{FEEDBACK}")):
             if gone := _without(path, ids):
                 frozen[path.parent.name] = gone
-    return Erased(store.erase(subject=subject), sum(frozen.values()), tuple(frozen))
+    return Erased(store.erase(subject), sum(frozen.values()), tuple(frozen))
 
 
 def _without(path: Path, ids: Collection[str]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 _T = TypeVar("_T")
 
@@ -26,15 +26,3 @@ def chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
     """Chunks of `CHUNK` items, the last one shorter."""
     for start in range(0, len(items), CHUNK):
         yield items[start : start + CHUNK]
-
-
-def unique_chunks(items: Sequence[tuple[str, Any]]) -> Iterator[list[tuple[str, Any]]]:
-    """Chunks in order, none with one id twice: a statement cannot write one record two times."""
-    chunk: dict[str, Any] = {}
-    for id_, label in items:
-        if id_ in chunk or len(chunk) == CHUNK:
-            yield list(chunk.items())
-            chunk = {}
-        chunk[id_] = label
-    if chunk:
-        yield list(chunk.items())

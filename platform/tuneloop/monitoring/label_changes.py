@@ -6,12 +6,15 @@ reads what it holds, and replaces that: every label but the last is named as rep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from tuneloop.monitoring.chunks import chunks
+from tuneloop.monitoring.row_locks import in_order
 from tuneloop.monitoring.tables import labels
 
 LabelState = Literal["new", "changed", "same"]
@@ -32,46 +35,78 @@ class LabelChange:
     counted: bool = False
 
 
+class DeletedMeanwhileError(Exception):
+    """A label was deleted after it was met, and before it was locked."""
+
+
 _NEW, _SAME = LabelChange("new"), LabelChange("same")
 
 
 def write_labels(
-    connection: sa.Connection, insert: Callable[[sa.Table], Any], items: Mapping[str, str], now: float
+    connection: sa.Connection, insert: Callable[[sa.Table], Any], items: Sequence[tuple[str, str]], now: float
 ) -> list[LabelChange]:
     """Store labels by prediction id, each as a JSON text; the last one wins.
 
     Args:
         connection: In a transaction that may write.
         insert: An INSERT in the words of the database.
-        items: Prediction ids, known or not, and their labels; no more than fit into one statement.
+        items: Prediction ids, known or not, and their labels; an id may occur more than once.
         now: Unix seconds.
 
     Returns:
         What each label did, in order.
+
+    Raises:
+        DeletedMeanwhileError: Begin a new transaction. This one holds rows, and may not insert one more before them.
     """
-    values = [
-        {"prediction_id": id_, "label": label, "time": now, "corrections": 0, "joined": False}
-        for id_, label in items.items()
-    ]
-    # With the values beside it the statement is compiled once, and not anew for each number of rows.
-    first = insert(labels).on_conflict_do_nothing().returning(labels.c.prediction_id)
-    new = set(connection.scalars(first, values))
-    known = [id_ for id_ in items if id_ not in new]
-    if not known:
-        return [_NEW] * len(items)
-    # In the order of ids, so that two workers cannot wait for each other.
-    held = sa.select(labels.c.prediction_id, labels.c.label, labels.c.joined).where(labels.c.prediction_id.in_(known))
-    locked = held.order_by(labels.c.prediction_id).with_for_update()
-    changes = {
-        row.prediction_id: LabelChange("changed", row.label, row.joined)
-        for row in connection.execute(locked)
-        if row.label != items[row.prediction_id]
-    }
-    if changes:
+    first: dict[str, str] = {}
+    for id_, label in items:
+        first.setdefault(id_, label)
+    ids = sorted(first)
+    new = _insert(connection, insert, [(id_, first[id_]) for id_ in ids], now)
+    held = {id_: (first[id_], False) for id_ in new} | _locked(connection, [id_ for id_ in ids if id_ not in new])
+    if len(held) < len(ids):
+        raise DeletedMeanwhileError
+    changes, turned = [], Counter[str]()
+    for id_, label in items:
+        before, counted = held[id_]
+        if id_ in new:
+            new.remove(id_)
+            changes.append(_NEW)
+        elif before == label:
+            changes.append(_SAME)
+        else:
+            changes.append(LabelChange("changed", before, counted))
+            held[id_], turned[id_] = (label, counted), turned[id_] + 1
+    if turned:
         replace = (
             sa.update(labels)
             .where(labels.c.prediction_id == sa.bindparam("one"))
-            .values(label=sa.bindparam("text"), time=now, corrections=labels.c.corrections + 1)
+            .values(label=sa.bindparam("text"), time=now, corrections=labels.c.corrections + sa.bindparam("times"))
         )
-        connection.execute(replace, [{"one": id_, "text": items[id_]} for id_ in changes])
-    return [_NEW if id_ in new else changes.get(id_, _SAME) for id_ in items]
+        connection.execute(
+            replace, [{"one": id_, "text": held[id_][0], "times": times} for id_, times in turned.items()]
+        )
+    return changes
+
+
+def _insert(
+    connection: sa.Connection, insert: Callable[[sa.Table], Any], items: Sequence[tuple[str, str]], now: float
+) -> set[str]:
+    """The ids that had no label yet, and have it now."""
+    # With the values beside it the statement is compiled once, and not anew for each number of rows.
+    statement = insert(labels).on_conflict_do_nothing().returning(labels.c.prediction_id)
+    values = [
+        {"prediction_id": id_, "label": label, "time": now, "corrections": 0, "joined": False} for id_, label in items
+    ]
+    return {id_ for chunk in chunks(values) for id_ in connection.scalars(statement, chunk)}
+
+
+def _locked(connection: sa.Connection, ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
+    """Label and whether it was joined, of those that are there."""
+    held: dict[str, tuple[str, bool]] = {}
+    for chunk in chunks(ids):
+        locked = in_order(connection, labels.c.prediction_id, labels.c.prediction_id.in_(chunk))
+        for row in connection.execute(locked.add_columns(labels.c.label, labels.c.joined)):
+            held[row.prediction_id] = (row.label, row.joined)
+    return held

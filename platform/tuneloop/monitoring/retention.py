@@ -10,6 +10,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from tuneloop.monitoring.metrics import Metrics
+from tuneloop.monitoring.row_locks import delete_locked
 from tuneloop.monitoring.store import PredictionStore
 from tuneloop.monitoring.tables import labels, predictions, shadows
 
@@ -41,29 +42,17 @@ def expire(store: PredictionStore, model: str, before: float, rows: int = BATCH_
     with store.connect(write=True) as connection:
         ids = connection.scalars(old).all()
         if ids:
-            delete(connection, ids)
+            delete_locked(connection, ids)
             return len(ids)
         found = 0
         for table in (labels, shadows):
             alone = ~sa.exists().where(predictions.c.id == table.c.prediction_id)
             waiting = sa.select(table.c.prediction_id).where(~table.c.joined, table.c.time < before, alone).limit(rows)
-            gone = connection.scalars(waiting).all()
+            gone = connection.scalars(waiting.with_for_update(skip_locked=True)).all()
             if gone:
                 connection.execute(sa.delete(table).where(table.c.prediction_id.in_(gone)))
                 found += len(gone)
         return found
-
-
-def delete(connection: sa.Connection, ids: object) -> None:
-    """Delete predictions with their labels and shadows, in a transaction that writes.
-
-    Args:
-        connection: Of the store.
-        ids: At most `BATCH_ROWS` ids, or a query for them.
-    """
-    connection.execute(sa.delete(labels).where(labels.c.prediction_id.in_(ids)))  # type: ignore[arg-type]
-    connection.execute(sa.delete(shadows).where(shadows.c.prediction_id.in_(ids)))  # type: ignore[arg-type]
-    connection.execute(sa.delete(predictions).where(predictions.c.id.in_(ids)))  # type: ignore[arg-type]
 
 
 class Retention:

@@ -6,13 +6,16 @@ A label names the champion's prediction. The shadow's answer is stored under the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
 
-from tuneloop.monitoring.store import CHUNK, Labelled, PredictionStore, Shadow
+from tuneloop.monitoring.chunks import chunks
+from tuneloop.monitoring.row_locks import in_order
+from tuneloop.monitoring.store import Labelled, PredictionStore, Shadow
 from tuneloop.monitoring.tables import labels, predictions, shadows
 
 
@@ -33,7 +36,7 @@ class ShadowStore:
     def add_predictions(self, predictions: Sequence[Shadow]) -> None:
         """Store what a challenger answered; a second answer to the same prediction is left out."""
         with self._store.connect(write=True) as connection:
-            for chunk in _chunks(predictions):
+            for chunk in chunks(sorted(predictions, key=attrgetter("id"))):
                 statement = self._store.upsert(shadows).on_conflict_do_nothing()
                 connection.execute(statement, [_record(shadow) for shadow in chunk])
 
@@ -56,21 +59,16 @@ class ShadowStore:
                 return []
         found: list[Compared] = []
         with self._store.connect(write=True) as connection:
-            for chunk in [None] if ids is None else _chunks(list(dict.fromkeys(ids))):
-                claim = sa.update(shadows).where(waits, predicted, labelled).values(joined=True)
-                if chunk is not None:
-                    claim = claim.where(shadows.c.prediction_id.in_(chunk))
-                records = connection.execute(claim.returning(*shadows.c)).all()
-                claimed = {record.prediction_id: _shadow(record) for record in records}
-                for part in _chunks(list(claimed)):
+            key = shadows.c.prediction_id
+            for chunk in [None] if ids is None else chunks(sorted(set(ids))):
+                asked = () if chunk is None else (key.in_(chunk),)
+                locked = connection.scalars(in_order(connection, key, waits, predicted, labelled, *asked)).all()
+                for part in chunks(locked):
+                    claim = sa.update(shadows).where(key.in_(part)).values(joined=True).returning(*shadows.c)
+                    claimed = {record.prediction_id: _shadow(record) for record in connection.execute(claim)}
                     pairs = self._store.labelled(connection, part)
                     found += [Compared(pair, claimed[pair.prediction.id]) for pair in pairs]
         return found
-
-
-def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), CHUNK):
-        yield items[start : start + CHUNK]
 
 
 def _record(shadow: Shadow) -> dict[str, Any]:

@@ -7,22 +7,24 @@ workers write at the same time, so that counting them is exact.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tuneloop.monitoring.chunks import CHUNK, chunks, few_sizes, unique_chunks
+from tuneloop.monitoring.chunks import CHUNK, chunks, few_sizes
 from tuneloop.monitoring.database import Database
-from tuneloop.monitoring.label_changes import LabelChange, LabelState, write_labels
+from tuneloop.monitoring.label_changes import DeletedMeanwhileError, LabelChange, LabelState, write_labels
+from tuneloop.monitoring.row_locks import delete_locked, in_order
 from tuneloop.monitoring.stored import Counts, Labelled, Prediction, Shadow, as_prediction, as_record, as_text
 from tuneloop.monitoring.tables import labels as labels_table
 from tuneloop.monitoring.tables import predictions as predictions_table
-from tuneloop.monitoring.tables import shadows as shadows_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,7 +68,7 @@ class PredictionStore:
                     connection.exec_driver_sql(_insert_sql(len(part)), values)
                 return
             statement = self._database.upsert(predictions_table).on_conflict_do_nothing()
-            for chunk in chunks(predictions):
+            for chunk in chunks(sorted(predictions, key=attrgetter("id"))):
                 connection.execute(statement, [dict(zip(_COLUMNS, as_record(one), strict=True)) for one in chunk])
 
     def predictions(self, ids: Iterable[str]) -> dict[str, Prediction]:
@@ -91,13 +93,11 @@ class PredictionStore:
 
     def change_labels(self, items: Sequence[tuple[str, Any]]) -> list[LabelChange]:
         """As `add_labels`, and says of each label what it replaced."""
+        texts = [(id_, as_text(label)) for id_, label in items]
         now = self._clock()
-        changes: list[LabelChange] = []
-        with self._database.write() as connection:
-            for chunk in unique_chunks(items):
-                texts = {id_: as_text(label) for id_, label in chunk}
-                changes += write_labels(connection, self._database.upsert, texts, now)
-        return changes
+        while True:
+            with contextlib.suppress(DeletedMeanwhileError), self._database.write() as connection:
+                return write_labels(connection, self._database.upsert, texts, now)
 
     def claim(self, model: str, ids: Sequence[str] | None = None) -> list[Labelled]:
         """Pairs of prediction and label that nobody claimed before; each is handed out once, to one caller.
@@ -115,12 +115,12 @@ class PredictionStore:
         if not self._any_waiting():
             return pairs
         with self._database.write() as connection:
-            for chunk in [None] if ids is None else chunks(list(dict.fromkeys(ids))):
-                waiting = sa.update(labels_table).where(~labels_table.c.joined, known.exists())
-                if chunk is not None:
-                    waiting = waiting.where(labels_table.c.prediction_id.in_(chunk))
-                claimed = connection.scalars(waiting.values(joined=True).returning(labels_table.c.prediction_id)).all()
+            key, waits = labels_table.c.prediction_id, (~labels_table.c.joined, known.exists())
+            for chunk in [None] if ids is None else chunks(sorted(set(ids))):
+                asked = () if chunk is None else (key.in_(chunk),)
+                claimed = connection.scalars(in_order(connection, key, *waits, *asked)).all()
                 for part in chunks(claimed):
+                    connection.execute(sa.update(labels_table).where(key.in_(part)).values(joined=True))
                     pairs += _pairs(connection, _joined().where(predictions_table.c.id.in_(part)))
         return pairs
 
@@ -177,22 +177,17 @@ class PredictionStore:
         with self._database.read() as connection:
             return connection.scalars(query).all()
 
-    def erase(self, *, subject: str | None = None, before: float | None = None) -> int:
-        """Delete the predictions of one subject, or those made before a Unix second, with their labels.
+    def erase(self, subject: str) -> int:
+        """Delete the predictions of one subject, with their labels and shadows. All or none.
 
         Returns:
             How many predictions were deleted.
         """
-        if (subject is None) == (before is None):
-            raise ValueError("name either a subject or a time")
-        which = predictions_table.c.subject == subject if before is None else predictions_table.c.time < before
-        chosen = sa.select(predictions_table.c.id).where(which)
         with self._database.write() as connection:
-            connection.execute(sa.delete(labels_table).where(labels_table.c.prediction_id.in_(chosen)))
-            mine = shadows_table.c.prediction_id.in_(chosen)
-            old = mine if before is None else mine | (shadows_table.c.time < before)
-            connection.execute(sa.delete(shadows_table).where(old))
-            return int(connection.execute(sa.delete(predictions_table).where(which)).rowcount)
+            mine = in_order(connection, predictions_table.c.id, predictions_table.c.subject == subject)
+            ids = connection.scalars(mine).all()
+            delete_locked(connection, ids)
+        return len(ids)
 
     def _any_waiting(self) -> bool:
         """Whether any label waits. One that comes after this look finds the predictions stored before it."""

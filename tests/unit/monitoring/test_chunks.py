@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneloop.monitoring.chunks import CHUNK, chunks, few_sizes, unique_chunks
+from tuneloop.monitoring.chunks import CHUNK, chunks, few_sizes
 
 
 @given(st.integers(0, 3 * CHUNK))
@@ -14,10 +14,3 @@ def test_chunks_keep_all_items_in_order(count: int) -> None:
         assert [one for part in found for one in part] == items
         assert all(0 < len(part) <= CHUNK for part in found)
     assert {len(part) for part in few_sizes(items)} <= {500, 100, 20, 4, 1}
-
-
-@given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers()), max_size=40))
-def test_no_chunk_has_one_id_twice(items: list[tuple[str, int]]) -> None:
-    found = list(unique_chunks(items))
-    assert [one for part in found for one in part] == items
-    assert all(len({id_ for id_, _ in part}) == len(part) for part in found)

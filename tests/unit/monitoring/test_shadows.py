@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 from tuneloop.api import Answer
 from tuneloop.monitoring.feedback import Feedback
 from tuneloop.monitoring.metrics import metrics
+from tuneloop.monitoring.retention import expire
 from tuneloop.monitoring.shadows import ShadowStore
 from tuneloop.monitoring.store import Prediction, PredictionStore, Shadow
 
@@ -91,7 +92,7 @@ def test_erasing_a_prediction_erases_its_shadow(store: PredictionStore) -> None:
     shadows = ShadowStore(store)
     store.add_predictions([prediction("a", 1.0)])
     shadows.add_predictions([shadow("a", 1.0), shadow("never stored", 1.0)])
-    assert store.erase(before=20.0) == 1
+    assert [expire(store, "desk", 20.0) for _ in range(3)] == [1, 1, 0]
     for id_ in ("a", "never stored"):
         store.add_predictions([prediction(id_, 1.0)])
         store.add_labels([(id_, 1.0)])

@@ -100,13 +100,10 @@ def test_erasure(store: PredictionStore) -> None:
     store.add_predictions([prediction(n, subject="anna" if n % 2 else None) for n in range(10)])
     store.add_labels([(f"p{n}", "a") for n in range(10)])
     assert sorted(store.ids_of("anna")) == ["p1", "p3", "p5", "p7", "p9"]
-    assert store.erase(subject="anna") == 5
-    assert (store.erase(subject="anna"), store.ids_of("anna")) == (0, [])
-    assert store.erase(before=3.0) == 2
+    assert store.erase("anna") == 5
+    assert (store.erase("anna"), store.ids_of("anna")) == (0, [])
     counts = store.counts("desk")
-    assert (counts.predictions, counts.labelled, counts.waiting) == (3, 3, 0)
-    with pytest.raises(ValueError, match="either"):
-        store.erase()
+    assert (counts.predictions, counts.labelled, counts.waiting) == (5, 5, 0)
 
 
 def test_a_store_that_cannot_be_opened_says_so(tmp_path: Path) -> None:

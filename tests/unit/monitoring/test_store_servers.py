@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tuneloop.monitoring.retention import expire
 from tuneloop.monitoring.store import PredictionStore
 
 WORKER = """
@@ -62,5 +63,5 @@ def test_processes_share_a_postgresql(postgres: str) -> None:
     store = PredictionStore(postgres)
     assert store.counts("desk").labelled == 40
     assert store.claim("desk") == []
-    assert store.erase(before=1e9) == 40
+    assert expire(store, "desk", 1e9) == 40
     store.close()

@@ -97,7 +97,7 @@ def test_what_is_acknowledged_is_in_the_store_and_carries_its_subject(serve: Ser
         for headers in ({"x-tuneloop-durable": "yes"}, {"x-tuneloop-subject": "x" * 201}, {"x-tuneloop-subject": ""}):
             refused = client.post("/predict", json={"rows": [GOOD]}, headers=headers)
             assert (refused.status_code, refused.json()["field"]) == (422, next(iter(headers)))
-    assert store.erase(subject="anna") == 60
+    assert store.erase("anna") == 60
     store.close()
 
 

@@ -175,7 +175,7 @@ def test_erased_answers_are_forgotten(world: Any) -> None:
     world.store.add_labels([(id_, "b") for id_ in ids])
     world.label("bb")
     world.reader().look()
-    world.store.erase(subject="anna")
+    world.store.erase("anna")
     reader = world.reader()
     reader.look()
     later = world.reader()

@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY
 
 from tuneloop.api import Arrays, RequestError
 from tuneloop.artifact import Artifact
+from tuneloop.monitoring.retention import expire
 from tuneloop.monitoring.store import PredictionStore
 from tuneloop.serving.engine import Engine
 from tuneloop.serving.limits import Limits
@@ -223,7 +224,7 @@ def test_a_shadow_answers_unseen_and_labels_score_both(tmp_path: Path, artifacts
     assert stage.store_url is not None
     store = PredictionStore(stage.store_url)
     assert {pair.prediction.version for pair in store.labelled_rows("shadow")} == {"1"}
-    assert store.erase(before=1e12) == 100
+    assert expire(store, "shadow", 1e12) == 100
     store.close()
     assert total("tuneloop_predictions_total", model="shadow", version="2") == 0
     assert total("tuneloop_labels_total", model="shadow", version="1", outcome="correct") == labels["1"].count("low")
