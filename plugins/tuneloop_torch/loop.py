@@ -262,11 +262,12 @@ class Loop(Trainer):  # type: ignore[misc]
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:  # noqa: ARG002
         """Note the best epoch so far, by all that was logged: a run that goes on decides as one that never stopped."""
         log = self.state.log_history
-        best = best_of(epoch_records(log), self._data.best, maximize=self._data.maximize)
+        records = epoch_records(log)
+        best = best_of(records, self._data.best, maximize=self._data.maximize)
         if best is None:
             return False
         step = evaluated_steps(log)[best]
-        self.state.best_metric, self.state.best_global_step = epoch_records(log)[best][self._data.best], step
+        self.state.best_metric, self.state.best_global_step = records[best][self._data.best], step
         return bool(step == self.state.global_step)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tuneloop.api import MissingExtraError, TuneloopError
+from tuneloop.cli.guess import SOUND_SUFFIXES
 
 SAMPLE_ROWS = 200
 SOURCES = {
@@ -25,7 +26,7 @@ SOURCES = {
 }
 FOLDERS = {
     "image-folder": (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"),
-    "audio-folder": (".wav", ".flac", ".ogg", ".mp3"),
+    "audio-folder": SOUND_SUFFIXES,
 }
 _HEAD = 65_536
 

@@ -118,13 +118,13 @@ def main(argument: dict[str, Any]) -> Cost:
     def load() -> Any:
         return base.load(folder / _MODEL, task, preprocessor)
 
-    # Once before: imports and caches of libraries are no cost of the model.
     def ask(model: Any, request: dict[str, Any]) -> None:
         if task.loss == "likelihood":
             write_as_many(model, request, preprocessor)
         else:
             strategy.outputs(model, request)
 
+    # Once before: imports and caches of libraries are no cost of the model.
     model = load()
     ask(model, requests[0])
     del model

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.api import DataError, Row, Task
+from tuneloop.api import Columns, DataError, Row, Task
 from tuneloop.config import Check
 from tuneloop.pipeline.data.assign import assign
 from tuneloop.pipeline.data.rows import (
@@ -36,7 +36,7 @@ from tuneloop.pipeline.runs.step import Scope, Step, StepContext, used
 
 _LABELLED = ("cross_entropy", "binary_cross_entropy")
 """Losses of tasks whose answers are labels."""
-FILES = frozenset({"audio", "image"})
+_FILES = frozenset({"audio", "image"})
 """Roles whose columns hold base64 of files: there is nothing to read in them."""
 _LISTED = 5
 _FEW = 10
@@ -84,7 +84,8 @@ def run(context: StepContext) -> dict[str, Any]:
     placed = assign(rows, names, context.project.data.split, target)
     findings += _leaks(content, placed, kept=not kind.roles)
     wanted = context.project.data.check
-    read = [name for role, name in columns.inputs.items() if role not in FILES or not kind.roles]
+    files = file_columns(columns, kind)
+    read = [name for name in columns.inputs.values() if name not in files]
     if kind.roles and read and not {"near-duplicates", "near-leakage"} <= set(wanted.ignore):
         findings += near_copies([normalised(row, names) for row in rows[:MOST_TEXTS]], placed)
     if "personal data" not in wanted.ignore:
@@ -104,6 +105,11 @@ def run(context: StepContext) -> dict[str, Any]:
         "types": {name: str(feature) for name, feature in dataset.features.items()},
         "summary": {"findings": len(findings), **({"classes": len(counts)} if counts else {})},
     }
+
+
+def file_columns(columns: Columns, kind: type[Task]) -> frozenset[str]:
+    """The columns that hold whole files, sounds or pictures; none of a table, whose columns have no roles."""
+    return frozenset(name for role, name in columns.inputs.items() if kind.roles and role in _FILES)
 
 
 def stop_at(findings: Sequence[dict[str, Any]], wanted: Check) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tuneloop.api import NO_PLACE, DataError, Predictions, Row, SignalBatch, Task
 from tuneloop.artifact import write_json
 from tuneloop.pipeline.comparing.comparison import Judged, compare, take
-from tuneloop.pipeline.data.check import FILES
+from tuneloop.pipeline.data.check import file_columns
 from tuneloop.pipeline.data.encoded import FILE
 from tuneloop.pipeline.data.rows import input_names, model_rows, truths
 from tuneloop.pipeline.data.split import PLACES
@@ -112,11 +112,7 @@ def _looked(context: StepContext, name: str) -> Looked:
     columns = parts.columns_of(context, rows)
     seen = {*input_names(columns), str(columns.target), columns.key}
     # Base64 of a picture tells nobody anything: the name of its file does, and cuts the rows into nothing.
-    hidden = (
-        {column for role, column in columns.inputs.items() if role in FILES}
-        if parts.task_class(context).roles
-        else set()
-    )
+    hidden = file_columns(columns, parts.task_class(context))
     apart = frozenset({FILE}) if hidden and FILE in rows.column_names else frozenset()
     more = {
         other: list(rows[other]) for other in rows.column_names if other not in seen | apart and _coarse(rows, other)

@@ -36,7 +36,7 @@ class Scorer:
             plugins: Bring them.
         """
         reported = project.evaluate.metrics
-        deciding = project.gate.champion_metric or reported[0]
+        deciding = deciding_metric(project)
         names = dict.fromkeys([*reported, *project.gate.require, deciding])
         self.metrics: dict[str, Metric] = {name: plugins.create("metric", name) for name in names}
         self.deciding = deciding
@@ -93,6 +93,16 @@ class Scorer:
         if self.maximize(name):
             return before - after
         return (after - before) / max(abs(before), 1e-12)
+
+
+def deciding_metric(project: Project) -> str:
+    """The metric that champion and challenger are compared by; the first one reported where the gate names none."""
+    return project.gate.champion_metric or project.evaluate.metrics[0]
+
+
+def searched_metric(project: Project) -> str | None:
+    """The metric that trials of a search are judged by; None: the project searches for nothing."""
+    return None if project.search is None else project.search.metric or deciding_metric(project)
 
 
 def stopping_metric(project: Project) -> str | None:

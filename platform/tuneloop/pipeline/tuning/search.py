@@ -16,7 +16,7 @@ from typing import Any
 from tuneloop.api import ConfigError, Launcher, Outcome
 from tuneloop.artifact import write_atomic, write_json
 from tuneloop.config.search import Search
-from tuneloop.pipeline.evaluating.scoring import Scorer
+from tuneloop.pipeline.evaluating.scoring import searched_metric
 from tuneloop.pipeline.runs.progress import Progress, ignore
 from tuneloop.pipeline.runs.step import Scope, Step, StepContext, options
 from tuneloop.pipeline.searching import own, processes
@@ -39,7 +39,7 @@ def _inputs(scope: Scope) -> dict[str, Any]:
     del said["parallel"], said["timeout"]
     return {
         "search": said,
-        "metric": _metric(scope, search),
+        "metric": searched_metric(scope.project),
         "tune": tune.STEP.inputs(scope),
         "export": options(scope.project.export.options) if _exports(search) else None,
         "reused": _reused(scope),
@@ -56,7 +56,8 @@ def run(context: StepContext) -> dict[str, Any]:
     reused = _reused(scope)
     if reused is not None:
         return {"found": reused, "taken": "champion", "trials": [], "summary": {"of the champion": _shown(reused)}}
-    metric = _metric(scope, search)
+    metric = searched_metric(scope.project)
+    assert metric is not None
     # Not of the scorer: perplexity of a text that is written is none of its metrics.
     maximize = scope.plugins.get("metric", metric).maximize
     with Driver(_plan(context, search, metric, maximize=maximize)) as driver:
@@ -89,10 +90,6 @@ def _search(scope: Scope) -> Search:
     search = scope.project.search
     assert search is not None
     return search
-
-
-def _metric(scope: Scope, search: Search) -> str:
-    return search.metric or Scorer(scope.project, scope.plugins).deciding
 
 
 def _exports(search: Search) -> bool:

@@ -9,7 +9,7 @@ from tuneloop.api import BaseModel, Preprocessor, Task
 from tuneloop.config.texts import written_rows
 from tuneloop.pipeline.data.encoded import check_rows
 from tuneloop.pipeline.data.rows import model_rows, truths
-from tuneloop.pipeline.evaluating.scoring import Scorer, stopping_metric
+from tuneloop.pipeline.evaluating.scoring import Scorer, searched_metric, stopping_metric
 from tuneloop.pipeline.evaluating.written import judge_model
 from tuneloop.pipeline.runs import parts
 from tuneloop.pipeline.runs.step import Scope, StepContext
@@ -27,10 +27,7 @@ def rows_to_write(scope: Scope) -> int:
     base: type[BaseModel] = plugins.get("base model", project.model.base)
     if not writes(task.trained_by(base.loss)):
         return 0
-    asked = [stopping_metric(project)]
-    if project.search is not None:
-        asked.append(project.search.metric or project.gate.champion_metric or project.evaluate.metrics[0])
-    return written_rows(project.tune.options, asked)
+    return written_rows(project.tune.options, (stopping_metric(project), searched_metric(project)))
 
 
 def text_judge(context: StepContext, task: Task, preprocessor: Preprocessor) -> TextJudge | None:
