@@ -37,6 +37,8 @@ def pair_options(checkpoint: Checkpoint, max_length: int, max_target_length: int
             "tokenizer": source["tokenizer"],
             # BART begins with a token that is always the same, and others with that of the language they write in.
             "start_ids": [*start, *_first(said, "forced_bos_token_id")],
+            # transformers generates it, and counts it in the length of a text.
+            "forced": len(_first(said, "forced_bos_token_id")),
             "stop_ids": stops,
             "pad_id": source["pad_id"],
             "max_length": longest,

@@ -33,6 +33,9 @@ class TargetSettings(pydantic.BaseModel):
 
     tokenizer: str = pydantic.Field(description="Of the texts, in the JSON form of the `tokenizers` library.")
     start_ids: tuple[int, ...] = pydantic.Field(min_length=1, description="Tokens that every text begins with.")
+    forced: int = pydantic.Field(
+        0, ge=0, description="How many of them, the last ones, count in the length by which beams are compared."
+    )
     stop_ids: tuple[int, ...] = pydantic.Field(min_length=1, description="They end a text; the first is learned.")
     pad_id: int = pydantic.Field(0, description="The token that fills shorter rows in training.")
     max_length: int = pydantic.Field(128, ge=4, description="Tokens of a text, at most; those it begins with count.")

@@ -62,7 +62,7 @@ def write_checkpoint(folder: Path, kind: str) -> Path:
         tokenizer_object=plain, unk_token="<unk>", eos_token="</s>", pad_token="<pad>", model_max_length=48
     ).save_pretrained(folder)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(4)
+        torch.manual_seed(5 if kind == "bart" else 4)
         model = AutoModelForSeq2SeqLM.from_config(config(kind))
         # At their start weights are so small that all tokens are alike.
         for name, parameter in model.named_parameters():
@@ -70,6 +70,8 @@ def write_checkpoint(folder: Path, kind: str) -> Path:
                 torch.nn.init.normal_(parameter, std=0.7 if "embed" in name or "shared" in name else 0.4)
     if kind == "bart":
         model.generation_config.forced_bos_token_id = 1
+        # Texts end early: whether the forced token counts in their length turns which beam wins.
+        model.final_logits_bias[0, 2] = 2.0
     model.save_pretrained(folder)
     return folder
 
@@ -159,11 +161,10 @@ def test_the_graphs_write_what_the_model_writes(tmp_path, kind):
         # What is forced counts among the tokens that transformers generates.
         forced = len(start) - 1
         assert one.tokens == generated(model, source, start, 1, 10 + forced, 1.0)
-        for width, penalty in ((2, 1.0), (3, 0.5)):
+        for width, penalty in ((2, 1.0), (3, 0.5), (4, 0.5)):
             asked = GenerationOptions(beams=width, length_penalty=penalty, max_tokens=8)
             one = predictor.begin(row, asked).run()
-            if not forced:
-                assert one.tokens == generated(model, source, start, width, 8, penalty)
+            assert one.tokens == generated(model, source, start, width, 8 + forced, penalty)
     # A part of a source that is no part of the text changes nothing.
     (short,) = predictor.preprocessor.encode(rows[1:2])
     longer = {name: np.pad(array, ((0, 0), (0, 3))) for name, array in short.inputs.items() if name != TARGET_IDS}

@@ -77,7 +77,7 @@ class Beams(Generation):
         return bool(self._open and self._open[0].chosen)
 
     def _worth(self, beam: _Beam) -> float:
-        return beam.sum / float(len(beam.chosen) ** self.options.length_penalty)
+        return beam.sum / float((self.forced + len(beam.chosen)) ** self.options.length_penalty)
 
     def _end(self, beam: _Beam) -> None:
         found = sorted((*self._ended, (self._worth(beam), beam)), key=lambda pair: -pair[0])

@@ -50,6 +50,7 @@ class Generation(ABC):
         most: Tokens, at most.
         stops: Tokens that end the answer.
         source: What an encoder reads before; None: there is none.
+        forced: How many tokens of the prompt count in the length of the answer.
         forbidden: Tokens that are never chosen.
         forbidden_first: Tokens that are not chosen first, beside them.
     """
@@ -64,11 +65,12 @@ class Generation(ABC):
         stops: Collection[int],
         *,
         source: Source | None = None,
+        forced: int = 0,
         forbidden: Sequence[int] = (),
         forbidden_first: Sequence[int] = (),
     ) -> None:
         self.graph, self.prompt, self.pieces, self.options = graph, list(prompt), pieces, options
-        self.most, self.stops, self.source = most, frozenset(stops), source
+        self.most, self.stops, self.source, self.forced = most, frozenset(stops), source, forced
         self._forbidden = list(forbidden)
         self._forbidden_first = [*forbidden, *forbidden_first]
         self.chosen: list[Chosen] = []

@@ -81,6 +81,7 @@ class SourcePredictor(WritingPredictor):
             most,
             target.stop_ids,
             source=Source(inputs, self.encoder, tokens),
+            forced=target.forced,
             forbidden=target.forbidden_ids,
             forbidden_first=target.forbidden_first_ids,
         )
