@@ -35,6 +35,8 @@ from tuneloop.monitoring.store import Labelled, Prediction, PredictionStore
 logger = logging.getLogger(__name__)
 
 LONGEST_ID = 100
+LARGEST_ERROR = 1e60
+"""A larger one cannot be counted: sums of fourth powers would no longer be finite."""
 
 _RIGHT = {(True, True): BOTH, (True, False): CHAMPION_ONLY, (False, True): CHALLENGER_ONLY, (False, False): NEITHER}
 
@@ -162,10 +164,10 @@ class Feedback:
         if prediction.model != self._model:
             return f"this id is of another model than {self._model!r}"
         try:
-            self._judge[0].error(prediction.answer, label)
-        except RequestError as error:
-            return error.reason
-        return ""
+            error = self._judge[0].error(prediction.answer, label)
+        except RequestError as refusal:
+            return refusal.reason
+        return "" if abs(error) <= LARGEST_ERROR else "it is too far from what was answered to be counted"
 
     def _count(self, pairs: Sequence[Labelled]) -> None:
         counted = []
@@ -213,6 +215,13 @@ class Feedback:
         except RequestError as refusal:
             logger.warning("the label of prediction %r is not counted: %s", pair.prediction.id, refusal)
             return None
+        except Exception:
+            # A stranger's task may trip over one pair; the others were claimed with it, and nobody claims them again.
+            logger.exception("the label of prediction %r is not counted", pair.prediction.id)
+            return None
+        if not abs(error) <= LARGEST_ERROR:
+            logger.warning("the label of prediction %r is not counted: it is too far off", pair.prediction.id)
+            return None
         return Judged(pair, error, abs(error) <= tolerance)
 
     def _count_shadow(self, compared: Compared) -> None:
@@ -221,8 +230,10 @@ class Feedback:
         pair = (self._model, shadow.version, champion.version)
         try:
             errors = [task.error(answer, compared.pair.label) for answer in (champion.answer, shadow.answer)]
-        except RequestError:
+        except Exception:
             # The champion's own count says so already.
+            return
+        if not max(map(abs, errors)) <= LARGEST_ERROR:
             return
         right = (abs(errors[0]) <= tolerance, abs(errors[1]) <= tolerance)
         self._metrics.shadow_labels.labels(*pair, _RIGHT[right]).inc()

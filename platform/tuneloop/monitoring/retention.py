@@ -10,7 +10,6 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from tuneloop.monitoring.metrics import Metrics
-from tuneloop.monitoring.row_locks import delete_locked
 from tuneloop.monitoring.store import PredictionStore
 from tuneloop.monitoring.tables import labels, predictions, shadows
 
@@ -39,12 +38,10 @@ def expire(store: PredictionStore, model: str, before: float, rows: int = BATCH_
         # Several workers delete at once: each takes other rows.
         .with_for_update(skip_locked=True)
     )
+    found = store.delete(lambda _: old)
+    if found:
+        return found
     with store.connect(write=True) as connection:
-        ids = connection.scalars(old).all()
-        if ids:
-            delete_locked(connection, ids)
-            return len(ids)
-        found = 0
         for table in (labels, shadows):
             alone = ~sa.exists().where(predictions.c.id == table.c.prediction_id)
             waiting = sa.select(table.c.prediction_id).where(~table.c.joined, table.c.time < before, alone).limit(rows)

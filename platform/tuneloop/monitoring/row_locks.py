@@ -36,8 +36,14 @@ def delete_locked(connection: sa.Connection, ids: Sequence[str]) -> None:
         connection: In the transaction.
         ids: Of predictions.
     """
-    for chunk in chunks(sorted(ids)):
-        for key in (labels.c.prediction_id, shadows.c.prediction_id):
+    delete_told(connection, ids)
+    for chunk in chunks(ids):
+        connection.execute(sa.delete(predictions).where(predictions.c.id.in_(chunk)))
+
+
+def delete_told(connection: sa.Connection, ids: Sequence[str]) -> None:
+    """Delete the labels and the shadows of predictions, whether these are there or not."""
+    for key in (labels.c.prediction_id, shadows.c.prediction_id):
+        for chunk in chunks(sorted(ids)):
             held = connection.scalars(in_order(connection, key, key.in_(chunk))).all()
             connection.execute(sa.delete(key.table).where(key.in_(held)))
-        connection.execute(sa.delete(predictions).where(predictions.c.id.in_(chunk)))

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from tuneloop.monitoring.chunks import CHUNK, chunks, few_sizes
 from tuneloop.monitoring.database import Database
 from tuneloop.monitoring.label_changes import DeletedMeanwhileError, LabelChange, LabelState, write_labels
-from tuneloop.monitoring.row_locks import delete_locked, in_order
+from tuneloop.monitoring.row_locks import delete_locked, delete_told, in_order
 from tuneloop.monitoring.stored import Counts, Labelled, Prediction, Shadow, as_prediction, as_record, as_text
 from tuneloop.monitoring.tables import labels as labels_table
 from tuneloop.monitoring.tables import predictions as predictions_table
@@ -183,10 +183,25 @@ class PredictionStore:
         Returns:
             How many predictions were deleted.
         """
+        mine = predictions_table.c.subject == subject
+        return self.delete(lambda connection: in_order(connection, predictions_table.c.id, mine))
+
+    def delete(self, chosen: Callable[[sa.Connection], sa.Select[Any]]) -> int:
+        """Delete predictions with their labels and shadows. All or none.
+
+        Args:
+            chosen: Makes the query that locks the predictions and gives their ids.
+
+        Returns:
+            How many predictions were deleted.
+        """
         with self._database.write() as connection:
-            mine = in_order(connection, predictions_table.c.id, predictions_table.c.subject == subject)
-            ids = connection.scalars(mine).all()
+            ids = connection.scalars(chosen(connection)).all()
             delete_locked(connection, ids)
+        if ids and not self._database.is_sqlite:
+            # A label that came meanwhile may have been joined with a prediction that was still to be seen.
+            with self._database.write() as connection:
+                delete_told(connection, ids)
         return len(ids)
 
     def _any_waiting(self) -> bool:

@@ -89,7 +89,7 @@ class Regression(Task):
 def _number(value: Any, column: str) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"column {column!r} holds {value!r}, which is no number") from error
     if not math.isfinite(number):
         raise DataError(f"column {column!r} holds {value!r}, which is not finite")

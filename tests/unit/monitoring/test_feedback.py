@@ -113,3 +113,16 @@ def test_ten_thousand_labels_at_once(store: PredictionStore) -> None:
     store.add_predictions([Prediction(f"p{n}", "f6", "1", 0.0, {}, {"label": "x"}) for n in range(10_000)])
     assert {result.status for result in labels.add([(f"p{n}", "x") for n in range(10_000)])} == {"new"}
     assert outcome("f6", "correct") == 10_000
+
+
+def test_one_label_that_cannot_be_counted_takes_no_other_with_it(store: PredictionStore) -> None:
+    labels = feedback(store, "f7", tolerance=1.0)
+    # The first three wait for predictions: nothing can be said against them before.
+    labels.add([("a", 1e100), ("b", 10**400), ("c", 10.0)])
+    predict(store, "f7", "abcd", {"value": 10.0})
+    assert labels.join() == 3
+    (refused,) = labels.add([("d", -1e100)])
+    assert (refused.status, "too far" in refused.reason) == ("refused", True)
+    assert (outcome("f7", "invalid"), outcome("f7", "correct"), outcome("f7", "wrong")) == (2, 1, 0)
+    squared = REGISTRY.get_sample_value("tuneloop_label_squared_error_total", {"model": "f7", "version": "1"})
+    assert squared == 0

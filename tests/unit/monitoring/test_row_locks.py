@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from tuneloop.monitoring.retention import expire
-from tuneloop.monitoring.row_locks import in_order
+from tuneloop.monitoring.row_locks import delete_locked, in_order
 from tuneloop.monitoring.shadows import ShadowStore
 from tuneloop.monitoring.store import Prediction, PredictionStore, Shadow
 from tuneloop.monitoring.tables import labels
@@ -45,7 +46,7 @@ def test_workers_that_write_the_same_rows_never_wait_for_each_other_in_a_circle(
     shadows = ShadowStore(store)
     store.add_predictions(list(map(prediction, IDS)))
     failed: list[BaseException] = []
-    started = threading.Barrier(6)
+    started = threading.Barrier(7)
 
     def label(random: np.random.Generator) -> None:
         # Twice the same id in one call, too.
@@ -76,7 +77,7 @@ def test_workers_that_write_the_same_rows_never_wait_for_each_other_in_a_circle(
         except BaseException as error:
             failed.append(error)
 
-    acts = (label, label, predict, claim, claim_all, delete)
+    acts = (label, label, predict, claim, claim_all, delete, delete)
     threads = [threading.Thread(target=work, args=one) for one in zip(acts, range(len(acts)), strict=True)]
     for thread in threads:
         thread.start()
@@ -84,3 +85,22 @@ def test_workers_that_write_the_same_rows_never_wait_for_each_other_in_a_circle(
         thread.join(120)
     store.close()
     assert failed == []
+
+
+def test_a_label_that_comes_while_its_prediction_is_deleted_goes_too(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = PredictionStore(postgres)
+    store.add_predictions([prediction("a1"), prediction("b1")])
+
+    def meanwhile(connection: sa.Connection, ids: Sequence[str]) -> None:
+        delete_locked(connection, ids)
+        # The prediction is still to be seen by others.
+        store.add_labels([("a1", "x"), ("b1", "x")])
+        assert len(store.claim("desk")) == 2
+
+    monkeypatch.setattr("tuneloop.monitoring.store.delete_locked", meanwhile)
+    assert store.erase("a") == 1
+    with store.connect() as connection:
+        assert connection.scalars(sa.select(labels.c.prediction_id)).all() == ["b1"]
+    store.close()
