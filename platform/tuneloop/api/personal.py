@@ -12,15 +12,16 @@ from functools import cache
 from typing import Literal
 
 from tuneloop.api.errors import MissingExtraError
+from tuneloop.api.phones import phone_spans
 
 PersonalKind = Literal["email", "phone", "card", "iban"]
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}(?!\w)")
-_PHONE = re.compile(r"\+\d[\d\s().-]{5,20}\d")
+_INTERNATIONAL = re.compile(r"\+\(?\d")
 _CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b")
 
-_NUMBERS: dict[PersonalKind, re.Pattern[str]] = {"phone": _PHONE, "card": _CARD, "iban": _IBAN}
+_NUMBERS: dict[PersonalKind, re.Pattern[str]] = {"card": _CARD, "iban": _IBAN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,9 @@ def personal_spans(text: str, country: str | None = None) -> Iterator[PersonalSp
         for found in pattern.finditer(text):
             if _checks()[kind](found[0]):
                 yield PersonalSpan(*found.span(), kind)
-    if country is not None:
-        yield from _dialled(text, country)
+    if country is not None or _INTERNATIONAL.search(text):
+        _checks()
+        yield from (PersonalSpan(*span, "phone") for span in phone_spans(text, country))
 
 
 def phone_countries() -> frozenset[str]:
@@ -65,31 +67,29 @@ def phone_countries() -> frozenset[str]:
     return frozenset(phonenumbers.SUPPORTED_REGIONS)
 
 
-def _dialled(text: str, country: str) -> Iterator[PersonalSpan]:
-    _checks()
-    import phonenumbers
+def phone_country(value: str) -> str:
+    """The value itself; for options that name a country.
 
-    for found in phonenumbers.PhoneNumberMatcher(text, country):
-        yield PersonalSpan(found.start, found.end, "phone")
+    Raises:
+        ValueError: It is no country whose numbering plan is known.
+        MissingExtraError: `phonenumbers` is not installed.
+    """
+    if value not in (known := phone_countries()):
+        raise ValueError(f"two letters of ISO 3166, such as GB; {len(known)} countries are known")
+    return value
 
 
 @cache
 def _checks() -> dict[PersonalKind, Callable[[str], bool]]:
     try:
-        import phonenumbers
+        import phonenumbers  # noqa: F401
         from stdnum import iban, luhn
     except ImportError as error:
         raise MissingExtraError("the search for personal data", error.name or "phonenumbers", "personal") from error
-
-    def phone(text: str) -> bool:
-        try:
-            return bool(phonenumbers.is_valid_number(phonenumbers.parse(text)))
-        except phonenumbers.NumberParseException:
-            return False
 
     def card(text: str) -> bool:
         digits = re.sub(r"\D", "", text)
         # The first digits of the networks; others are order numbers and the like that pass the check by chance.
         return digits[0] in "3456" and len(set(digits)) > 1 and bool(luhn.is_valid(digits))
 
-    return {"phone": phone, "card": card, "iban": lambda text: bool(iban.is_valid(text))}
+    return {"card": card, "iban": lambda text: bool(iban.is_valid(text))}
