@@ -16,7 +16,13 @@ from tuneloop_files.parquet import Parquet
 from tuneloop_files.source import FileOptions, FileSource
 
 COLUMN = "audio"
-_READERS: dict[str, type[FileSource]] = {".jsonl": Jsonl, ".ndjson": Jsonl, ".csv": Csv, ".parquet": Parquet}
+_READERS: dict[str, type[FileSource]] = {
+    ".jsonl": Jsonl,
+    ".ndjson": Jsonl,
+    ".csv": Csv,
+    ".tsv": Csv,
+    ".parquet": Parquet,
+}
 
 
 class AudioTranscriptsOptions(FileOptions):
@@ -24,8 +30,11 @@ class AudioTranscriptsOptions(FileOptions):
 
     path: str = pydantic.Field(
         min_length=1,
-        description="A table (.jsonl, .csv or .parquet) with a row a sound, relative to the project folder or "
-        "absolute; a glob such as `data/*.jsonl` reads every table it matches.",
+        description="A table (.jsonl, .csv, .tsv, these also with .gz, or .parquet) with a row a sound, relative to "
+        "the project folder or absolute; a glob such as `data/*.jsonl` reads every table it matches.",
+    )
+    delimiter: str | None = pydantic.Field(
+        None, min_length=1, max_length=1, description="What separates the values of a .csv; by default a comma."
     )
     file: str = pydantic.Field("file", min_length=1, description="The column that names the sound file of a row.")
     folder: str | None = pydantic.Field(
@@ -59,10 +68,7 @@ class AudioTranscripts(FileSource):
         """One table, with a sound in each row."""
         import pyarrow
 
-        kind = _READERS.get(file.suffix.lower())
-        if kind is None:
-            raise DataError(f"{file}: data source {self.name!r} reads tables of these kinds: {', '.join(_READERS)}")
-        reader = kind(kind.Options(path=str(file)))
+        reader = self._reader(file)
         folder, done = self._folder or file.parent, 0
         for table in reader.tables(file):
             if self.options.file not in table.column_names:
@@ -77,6 +83,15 @@ class AudioTranscripts(FileSource):
             done += len(names)
             at = table.column_names.index(COLUMN) if COLUMN in table.column_names else -1
             yield table.set_column(at, COLUMN, sounds) if at >= 0 else table.append_column(COLUMN, sounds)
+
+    def _reader(self, file: Path) -> FileSource:
+        """What reads one table, by the end of its name."""
+        end = Path(file.stem if file.suffix.lower() == ".gz" else file.name).suffix.lower()
+        kind = _READERS.get(end)
+        if kind is None or (file.suffix.lower() == ".gz" and kind is Parquet):
+            raise DataError(f"{file}: data source {self.name!r} reads tables of these kinds: {', '.join(_READERS)}")
+        more = {"delimiter": self.options.delimiter or ("\t" if end == ".tsv" else ",")} if kind is Csv else {}
+        return kind(kind.Options(path=str(file), **more))
 
 
 def _read(folder: Path, name: Any, table: Path, row: int) -> str:

@@ -48,6 +48,7 @@ from tuneloop.api.errors import (
     ServingError,
     StorageError,
     TuneloopError,
+    UndefinedMetricError,
     UnknownPluginError,
     VerificationError,
 )
@@ -151,6 +152,7 @@ __all__ = [
     "TrainingData",
     "Transform",
     "TuneloopError",
+    "UndefinedMetricError",
     "UnknownPluginError",
     "VerificationError",
     "Words",

@@ -11,7 +11,8 @@ TuneloopError                 the root: message says what, where, and what to do
 │   └── RequestError          one request row is refused; names the field and the reason
 ├── ArtifactError             an artifact folder is incomplete, altered or from another world
 ├── RunError                  a pipeline step failed
-│   └── VerificationError     the exported model does not answer as the tuned one does
+│   ├── VerificationError     the exported model does not answer as the tuned one does
+│   └── UndefinedMetricError  a metric that is needed has no value on the rows there are
 ├── GateRefusedError               a challenger did not pass; holds the reasons
 ├── StorageError              a shared folder or an object store cannot be read or written
 ├── RegistryError             the model registry has no such version, or cannot be reached
@@ -91,6 +92,10 @@ class RunError(TuneloopError):
 
 class VerificationError(RunError):
     """The exported model does not answer as the tuned one does."""
+
+
+class UndefinedMetricError(RunError):
+    """A metric that is needed has no value on the rows there are, such as one of ranks where all are of one class."""
 
 
 class GateRefusedError(TuneloopError):

@@ -86,7 +86,8 @@ def _look(data: Path | None, task: str | None, text: str | None, target: str | N
         return sample, _of_folder(data, sample.source, task)
     sounds = sound_column(sample.rows)
     if sounds is not None and task in (None, "automatic-speech-recognition"):
-        return Sample("audio-transcripts"), guess_transcripts(sample.rows, data, sounds, target=target)
+        transcripts = Sample("audio-transcripts", delimiter=sample.delimiter)
+        return transcripts, guess_transcripts(sample.rows, data, sounds, target=target)
     guess = guess_columns(sample.rows, data, task=task, text=text, target=target)
     for warning in clock_warnings(sample.rows, guess):
         click.echo(warning, err=True)

@@ -72,6 +72,7 @@ PUBLIC = [
     "Transform",
     "TuneloopError",
     "UnknownPluginError",
+    "UndefinedMetricError",
     "VerificationError",
     "Words",
     "begin",

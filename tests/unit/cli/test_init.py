@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -162,6 +163,22 @@ def test_a_table_of_sounds_and_what_is_said_in_them(
     assert project.data.columns.target == "text"
     assert project.data.columns.key == "clip"
     assert project.data.options.file == "clip"
+
+
+@pytest.mark.parametrize(("name", "sign"), [("said.tsv", "\t"), ("said.csv.gz", ";"), ("said.csv", ",")])
+def test_a_table_of_sounds_of_any_form_is_read_as_it_was_looked_into(
+    tuneloop: Callable[..., Any], tmp_path: Path, plugins: PluginManager, name: str, sign: str
+) -> None:
+    lines = [("clip", "text"), ("a.wav", "one two, three"), ("b.wav", "four; five")]
+    content = "".join(sign.join(f'"{value}"' for value in line) + "\n" for line in lines).encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    for clip in ("a.wav", "b.wav"):
+        (tmp_path / clip).write_bytes(b"RIFF")
+    done = tuneloop("init", "--data", name, "--name", "dictation")
+    assert done.returncode == 0, done.stderr
+    project = load_project(tmp_path, plugins)
+    source = plugins.create("data source", project.data.source, project.data.options)
+    assert list(source.load(tmp_path)["text"]) == ["one two, three", "four; five"]
 
 
 @pytest.mark.parametrize(

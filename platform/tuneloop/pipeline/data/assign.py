@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 
 SPLITS = ("golden", "test", "validation", "train")
 FEEDBACK_TEST = "feedback_test"
-_ORDERED = re.compile(r"\d{4}(?:([-/.]?)\d\d(?:\1\d\d)?)?(?:[T ]\d\d\D.*|[T ]\d{4,}.*)?$")
+_DAY = r"\d{4}(?:([-/.]?)\d\d(?:\1\d\d)?|-?\d{3}|-?[WQ]\d{1,2}(?:-?\d)?)?"
+_ORDERED = re.compile(rf"(?:{_DAY}(?:[T ]\d\d(?:\D.*|\d{{2,}}.*)?)?|\d{{6,}})\s*$")
 """Times whose order is that of their texts: ISO 8601, or the same with other signs between the numbers."""
+_ZONE = re.compile(r"[T ]\d\d[\d:.,]*(Z|[+-]\d\d(?::?\d\d)?)\s*$")
+_YEAR = 4
 _FEEDBACK_TEST_SHARE, _FEEDBACK_VALIDATION_SHARE = 0.2, 0.1
 
 
@@ -115,13 +119,46 @@ def _by_time(members: Sequence[int], rows: Sequence[Row], name: str) -> list[int
         ordered = sorted(members, key=lambda i: times[i])
     except TypeError as error:
         raise DataError(f"data.split.time: column {name!r} holds times of several kinds: {error}") from error
-    unordered = next((i for i in members if isinstance(times[i], str) and not _ORDERED.match(times[i])), None)
-    if unordered is not None:
+    if not isinstance(times[ordered[0]] if ordered else None, str):
+        return ordered
+    ways: dict[str, int] = {}
+    for i in members:
+        ways.setdefault(_way(times[i]), i)
+        if not _ORDERED.match(times[i]) or len(ways) > 1:
+            others = [f"row {at} has {times[at]!r}" for at in ways.values() if at != i]
+            raise DataError(
+                f"data.split.time: row {i} has {times[i]!r} in column {name!r}{', '.join(['', *others])}. Texts have "
+                "the order of their letters, so write all times in one way, from the year down, such as 2026-03-01 or "
+                "2026-03-01T09:30, or as numbers"
+            )
+    if len({zone for i in members if (zone := _zone(times[i]))}) <= 1:
+        return ordered
+    return sorted(members, key=lambda i: _instant(times[i], i, name))
+
+
+def _way(text: str) -> str:
+    """What must be alike for the order of letters to be that of time: the sign behind the year, or how many digits."""
+    if text.strip().isdigit():
+        return "0" * len(text.strip()) if len(text.strip()) > _YEAR else "-"
+    sign = text[_YEAR : _YEAR + 1]
+    return "0" if sign.isdigit() else sign
+
+
+def _zone(text: str) -> str:
+    found = _ZONE.search(text)
+    return "" if found is None else found[1].replace("Z", "+00:00")
+
+
+def _instant(text: str, row: int, name: str) -> float:
+    """Seconds of a time, that of Greenwich where it names no zone."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError as error:
         raise DataError(
-            f"data.split.time: row {unordered} has {times[unordered]!r} in column {name!r}. Texts have the order of "
-            "their letters, so write times from the year down, such as 2026-03-01 or 2026-03-01T09:30, or as numbers"
-        )
-    return ordered
+            f"data.split.time: column {name!r} holds times of several zones, and row {row} has {text!r}: {error}. "
+            "Write them as ISO 8601, or all in one zone"
+        ) from error
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def assign_feedback(content: str) -> str:

@@ -143,10 +143,8 @@ def _first(looked: Looked, count: int) -> Looked:
 
 def _with_texts(looked: Looked, texts: Sequence[str]) -> Looked:
     """The rows with what the model wrote for them: metrics read how probable the right text is, people what it says."""
-    rows = [
-        {**row, _WRITTEN: text}
-        for row, text in zip(looked.rows, [*texts, *[""] * (len(looked.rows) - len(texts))], strict=True)
-    ]
+    absent = f"(it wrote for the first {len(texts)} rows alone)"
+    rows = [{**row, _WRITTEN: texts[place] if place < len(texts) else absent} for place, row in enumerate(looked.rows)]
     return replace(looked, rows=rows, apart=looked.apart | {_WRITTEN})
 
 

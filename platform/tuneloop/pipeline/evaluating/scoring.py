@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.api import NO_PLACE, Arrays, DataError, Metric, Predictions, Row, RunError, Task
+from tuneloop.api import NO_PLACE, Arrays, DataError, Metric, Predictions, Row, Task, UndefinedMetricError
 from tuneloop.pipeline.evaluating.spoken import spelling
 
 if TYPE_CHECKING:
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger(__name__)
-
-
-class UndefinedMetricError(RunError):
-    """A metric that is needed has no value on the rows there are, such as one of ranks where all are of one class."""
 
 
 class Scorer:

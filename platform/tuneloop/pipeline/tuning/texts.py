@@ -39,10 +39,12 @@ def text_judge(context: StepContext, task: Task, preprocessor: Preprocessor) -> 
     rows = parts.split_rows(context, "validation")
     rows = rows.select(range(min(most, len(rows))))
     columns, scorer = parts.columns_of(context, rows), Scorer(context.project, context.plugins)
+    needed = (stopping_metric(context.project), searched_metric(context.project))
 
     def judged(model: Any) -> dict[str, float]:
         # Read anew each time: a hundred sounds would take much room between the epochs.
         checked = check_rows(preprocessor, model_rows(rows, columns))
-        return scorer.score(*judge_model(model, task, preprocessor, checked, truths(rows, columns), most))
+        found = judge_model(model, task, preprocessor, checked, truths(rows, columns), most)
+        return scorer.score(*found, [name for name in needed if name in scorer.metrics])
 
     return judged

@@ -81,23 +81,38 @@ def test_the_newest_rows_are_the_test_rows():
 @pytest.mark.parametrize("day", ["3/1/2011 0:00", "01.02.2026", "Bachelors", "2026-03-01 9:30", "2026-3-1", ""])
 def test_texts_whose_order_is_not_that_of_time_are_refused(day):
     rows = [{"message": "a", "day": "2026-03-01"}, {"message": "b", "day": day}]
-    with pytest.raises(DataError, match="write times from the year down"):
+    with pytest.raises(DataError, match="in one way, from the year down"):
         assign(rows, ["message"], replace(BY_CONTENT, time="day"), "label")
+
+
+@pytest.mark.parametrize("day", ["2026/02/28", "20260228", "1700000000"])
+def test_texts_are_written_in_one_way(day):
+    rows = [{"message": "a", "day": "2026-03-01T00:00Z"}, {"message": "b", "day": day}]
+    split = Split(0.25, 0.25, 0.0, key=None, seed=0, time="day")
+    with pytest.raises(DataError, match="row 0 has '2026-03-01T00:00Z'"):
+        assign(rows, ["message"], split, "label")
 
 
 @pytest.mark.parametrize(
     "days",
     [
-        ["2026", "2027"],
-        ["2026-03", "2026-04"],
-        ["2026-03-01", "2026-03-02T09:30:00+00:00"],
-        ["2026/03/01 09:30", "2026/03/01 10:30"],
-        ["20260301", "20260301T0930"],
-        ["2026-03-01 09:30:00.123", "2026-03-01 09:30:01"],
+        ["2026", "2027", "2028", "2029"],
+        ["2026", "2026-03", "2026-04", "2026-04-01"],
+        ["2026-03-01", "2026-03-02T09:30:00+00:00", "2028-01-01", "2029"],
+        ["2026/03/01 09:30", "2026/03/01 10:30", "2026/03/02", "2026/03/03"],
+        ["20260301T09", "20260301T0930", "20261201T09", "20261201T10"],
+        ["2026-03-01 09:30:00.123", "2026-03-01 09:30:01", "2026-03-01 10 ", "2027-03-01"],
+        ["20260301093000", "20260301093001", "20270301093000", "20280301093000"],
+        ["1700000000", "1700000001", "1800000000", "1900000000"],
+        ["2026-W10", "2026-W11", "2026-W12", "2027-W01"],
+        ["2026-060", "2026-061", "2026-361", "2027-001"],
+        ["2026-Q1", "2026-Q2", "2026-Q4", "2027-Q1"],
+        # Their letters are not in this order.
+        ["2026-03-02T00:10+02:00", "2026-03-01T23:30-05:00", "2026-03-02T05:00Z", "2026-03-02T06:00"],
     ],
 )
 def test_times_from_the_year_down_are_in_order(days):
-    rows = [{"message": str(i), "day": day} for i, day in enumerate([*days, "2028-01-01", "2029"])]
+    rows = [{"message": str(i), "day": day} for i, day in enumerate(days)]
     assert assign(rows, ["message"], Split(0.25, 0.25, 0.0, key=None, seed=0, time="day"), "label") == [
         "train", "train", "validation", "test",
     ]  # fmt: skip

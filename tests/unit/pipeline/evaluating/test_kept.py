@@ -44,6 +44,13 @@ def test_answers_of_another_kind_are_not_kept(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_right_answer_of_0_may_be_rounded_too() -> None:
+    numbers = np.array([0.0, 50_000.0, 120_000.0])
+    scaled = ((numbers - numbers.mean()) / numbers.std()).astype(np.float32)
+    assert same_references(numbers, scaled * np.float32(numbers.std()) + np.float32(numbers.mean()))
+    assert not same_references(numbers, numbers + np.array([1.0, 0, 0]))
+
+
 @pytest.mark.parametrize(
     ("other", "same"),
     [([1000.01, 2.0], True), ([1000.0, 2.1], False), ([1000.0], False), ([1000.0, np.nan], False)],

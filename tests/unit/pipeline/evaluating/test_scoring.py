@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from tuneloop.api import ABSENT, NO_PLACE, DataError, Metric
+from tuneloop.api import ABSENT, NO_PLACE, DataError, Metric, UndefinedMetricError
 from tuneloop.config import load_project
 from tuneloop.pipeline.comparing.comparison import compare
 from tuneloop.pipeline.evaluating.figures import metric_interval
-from tuneloop.pipeline.evaluating.scoring import Scorer, UndefinedMetricError, decoded, judge, same
+from tuneloop.pipeline.evaluating.scoring import Scorer, decoded, judge, same
 from tuneloop.plugins import default_manager
 from tuneloop.tasks.tabular_regression import TabularRegression
 from tuneloop.tasks.text_classification import TextClassification
