@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import secrets
 import threading
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuneloop.api import AlertEvent, RunError
 from tuneloop.loop.deciding.approvals import Approval, waiting
-from tuneloop.loop.deciding.decisions import Decision, Decisions, Incoming
+from tuneloop.loop.deciding.decisions import Decision, Decisions, Incoming, Judge
 from tuneloop.loop.deciding.evidence import EvidenceReader
 from tuneloop.loop.deciding.pause import paused
 from tuneloop.loop.deciding.policy import BY_HAND, SCHEDULED, TRIGGERS, History, Limits, Subject, Verdict, decide
@@ -64,7 +65,7 @@ class Brain:
     def take(self, incoming: Incoming) -> Decision:
         """Record one alert and decide on it; an accepted one's run begins."""
         with self._one_at_a_time:
-            decision = self.decisions.take(incoming, self._judge)
+            decision = self.decisions.take(incoming, self._judge())
         repeated = not decision.changed and decision.record.outcome == "accepted"
         self._count(incoming.alert, "repeated" if repeated else decision.record.reason)
         self._follow(decision)
@@ -88,7 +89,7 @@ class Brain:
         """Take the time that has come, decide anew on alerts that still fire, and see that the run is at work."""
         self._take_due()
         with self._one_at_a_time:
-            changed = self.decisions.again(self._judge)
+            changed = self.decisions.again(self._judge())
         for decision in changed:
             self._count(decision.record.alert, decision.record.reason)
             self._follow(decision)
@@ -143,9 +144,15 @@ class Brain:
         schedule = Schedule.of(self.project.retrain)
         return None if schedule is None else schedule.next(self.clock())
 
-    def _judge(self, subject: Subject, history: History, since: float) -> Verdict:
+    def _judge(self) -> Judge:
+        """A judge that reads its evidence and the channel once: either may take many seconds."""
         limits = Limits.of(self.project.name, self.project.retrain)
-        return decide(subject, limits, history, lambda: self.evidence.read(since), self.champion(), self.clock())
+        read, champion = functools.cache(self.evidence.read), functools.cache(self.champion)
+
+        def judge(subject: Subject, history: History, since: float) -> Verdict:
+            return decide(subject, limits, history, lambda: read(since), champion(), self.clock())
+
+        return judge
 
     def _follow(self, decision: Decision) -> None:
         record = decision.record

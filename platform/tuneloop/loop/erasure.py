@@ -1,7 +1,8 @@
 """One person's rows are erased: from the runs' frozen feedback, then from the prediction store.
 
-The store comes last, as it alone knows which rows are theirs: an erasure that is cut off is done again whole, and one
-that is done again erases what came in between.
+The store comes after the feedback, as it alone knows which rows are theirs: an erasure that is cut off is done again
+whole, and one that is done again erases what came in between. Then the feedback is looked at once more: a run may have
+frozen rows meanwhile.
 
 What stays: the weights of models that learned from the rows; what steps of a run derived from them, until `tuneloop
 runs --prune` removes it; backups; and rows that a server answered a moment ago and has not written yet.
@@ -9,12 +10,12 @@ runs --prune` removes it; backups; and rows that a server answered a moment ago 
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuneloop.artifact import write_atomic
+from tuneloop.loop.deciding.frozen import drop_rows
 from tuneloop.monitoring.store import PredictionStore
 from tuneloop.pipeline.runs.records import FEEDBACK
 
@@ -47,18 +48,15 @@ def erase_subject(store: PredictionStore, state: Path, subject: str) -> Erased:
         OSError: A run's feedback cannot be rewritten; erase again.
     """
     ids = set(store.ids_of(subject))
-    frozen: dict[str, int] = {}
-    if ids:
-        for path in sorted((state / "runs").glob(f"*/{FEEDBACK}")):
-            if gone := _without(path, ids):
-                frozen[path.parent.name] = gone
-    return Erased(store.erase(subject), sum(frozen.values()), tuple(frozen))
+    frozen = _dropped(state, ids)
+    ids.update(store.ids_of(subject))
+    predictions = store.erase(subject)
+    frozen += _dropped(state, ids)
+    return Erased(predictions, frozen.total(), tuple(sorted(frozen)))
 
 
-def _without(path: Path, ids: Collection[str]) -> int:
-    """Rewrite frozen feedback without these keys; gives how many lines went."""
-    lines = path.read_bytes().splitlines(keepends=True)
-    kept = [line for line in lines if json.loads(line)["key"] not in ids]
-    if len(kept) < len(lines):
-        write_atomic(path, b"".join(kept))
-    return len(lines) - len(kept)
+def _dropped(state: Path, ids: Collection[str]) -> Counter[str]:
+    """Delete frozen rows with these keys; gives how many, by run."""
+    paths = sorted((state / "runs").glob(f"*/{FEEDBACK}")) if ids else ()
+    # Adding counters leaves out the runs that held none.
+    return +Counter({path.parent.name: drop_rows(path, ids) for path in paths})

@@ -129,7 +129,10 @@ class Database:
                 # Full sync: an alert that was answered is on disk.
                 prepare_sqlite(self._engine, synchronous="FULL", always_writes=True)
             check_database(url)
-            with self.write() as connection:
+            with self._engine.begin() as connection:
+                if connection.dialect.name == "postgresql":
+                    # Not that of one model: the loops of others make the same tables.
+                    connection.execute(sa.text("SELECT pg_advisory_xact_lock(7086513)"))
                 schema.create_all(connection)
         except (sa.exc.SQLAlchemyError, ServingError, ImportError) as error:
             said = f"the loop's records {without_password(url)} cannot be opened: {in_words(error)}"

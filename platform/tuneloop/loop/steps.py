@@ -1,14 +1,20 @@
-"""The steps of a retraining. Each asks first whether its work is done already: any may be cut off and done again."""
+"""The steps of a retraining. Each asks first whether its work is done already: any may be cut off and done again.
+
+So a database that is away for a while ends no run: the step waits for it and is done again.
+"""
 
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
 
 from tuneloop.loop.baseline import Baseline, baseline_of
 from tuneloop.loop.deciding.approvals import approval_of, ask, withdraw
@@ -21,6 +27,7 @@ from tuneloop.loop.stages import Stages
 from tuneloop.loop.step_words import SAID, stage_of
 from tuneloop.loop.training import Stopped, Training
 from tuneloop.loop.trials.counting import Count
+from tuneloop.monitoring.postgres import in_words, may_pass
 from tuneloop.pipeline import promote, publish, rollback
 from tuneloop.pipeline.promoting.challenge import stop_challenge
 from tuneloop.pipeline.promoting.promotion import current_channel
@@ -34,6 +41,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _APPROVAL_POLL = 0.5
+_AGAIN_SECONDS = 5.0
+"""Until a step that found a database away is done again."""
 
 
 @dataclass(frozen=True)
@@ -69,27 +78,26 @@ class Retraining:
     at_work: threading.Lock = field(default_factory=threading.Lock)
 
     def do(self, name: str, *arguments: Any) -> Any:
-        """Do one step, and record it as a stage where it is one.
+        """Do one step, and record it as a stage where it is one; again and again while a database is away.
+
+        What this raises becomes the recorded result of the step, and that an outage must not.
 
         Raises:
             Stopped: The loop is asked to end.
         """
         with self.at_work:
-            if self.stopping.is_set():
-                raise Stopped
-            step = getattr(self, name)
-            stage = stage_of(name, arguments)
-            if stage is None:
-                return step(*arguments)
-            run = str(arguments[0])
-            self.stages.begin(run, stage)
-            try:
-                result = step(*arguments)
-            except Exception as error:
-                self._end(run, stage, str(error) or type(error).__name__)
-                raise
-            self._end(run, stage, SAID[name](result))
-            return result
+            while True:
+                if self.stopping.is_set():
+                    raise Stopped
+                try:
+                    return self._once(name, *arguments)
+                except Exception as error:
+                    outage = _outage(error)
+                    if outage is None:
+                        raise
+                    words = "the step %r waits for its database, and is done again in %g s: %s"
+                    logger.warning(words, name, _AGAIN_SECONDS, in_words(outage))
+                self.stopping.wait(_AGAIN_SECONDS)
 
     def settle(self, timeout: float = 20.0) -> None:
         """Return when no step is at work any more; `stopping` is set."""
@@ -195,6 +203,8 @@ class Retraining:
         registry = Registry(self.project)
         champion = registry.find(CHAMPION)
         if champion is None or champion.number != version:
+            # What failed may have done so before anything moved: then it is tried still, and nobody watches it.
+            self.stop(version, why)
             if champion is not None:
                 publish(self.project, registry)
             return f"version {champion.number if champion else 'none'} is champion"
@@ -214,7 +224,36 @@ class Retraining:
     def _observing(self) -> Observing:
         return Observing(self.project, self.stages, self.rollout, self.stopping, self.clock)
 
+    def _once(self, name: str, *arguments: Any) -> Any:
+        step = getattr(self, name)
+        stage = stage_of(name, arguments)
+        if stage is None:
+            return step(*arguments)
+        run = str(arguments[0])
+        self.stages.begin(run, stage)
+        try:
+            result = step(*arguments)
+        except Exception as error:
+            if _outage(error) is None:
+                self._end(run, stage, str(error) or type(error).__name__)
+            raise
+        self._end(run, stage, SAID[name](result))
+        return result
+
     def _end(self, run: str, stage: str, sentence: str | None) -> None:
         ended = self.stages.end(run, stage, sentence)
         if ended is not None and ended.ended is not None:
             self.stage_ended(stage.split()[0], ended.ended - ended.started)
+
+
+def _outage(error: BaseException | None) -> sa.exc.DBAPIError | None:
+    """What a database said that is away, or held by somebody else, for now; None where a step failed otherwise.
+
+    The registry tells of its own database in other words, and names the cause.
+    """
+    while error is not None and not isinstance(error, sa.exc.DBAPIError):
+        error = error.__cause__
+    if error is not None and isinstance(error.orig, sqlite3.Error):
+        # A file is not away for a while; its other errors wait for a person.
+        return error if "locked" in str(error.orig) else None
+    return error if error is not None and may_pass(error) else None

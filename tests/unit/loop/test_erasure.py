@@ -68,8 +68,45 @@ def test_an_erasure_that_was_cut_off_is_done_again_whole(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("tuneloop.loop.erasure.write_atomic", full)
+        patch.setattr("tuneloop.loop.deciding.frozen.os.fsync", full)
         with pytest.raises(OSError, match="No space"):
             erase_subject(store, state, "ben")
     assert len(store.ids_of("ben")) == 10
     assert erase_subject(store, state, "ben") == Erased(10, 7, ("one",))
+    assert [one.name for one in path.parent.iterdir()] == ["feedback.jsonl"]
+
+
+def test_rows_that_are_frozen_while_they_are_erased_are_found(
+    store: PredictionStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run freezes its rows when the erasure has looked at the runs already, and the store has them still."""
+    state = tmp_path / ".tuneloop"
+    path = state / "runs" / "late" / "feedback.jsonl"
+    erase = store.erase
+
+    def erased_late(subject: str) -> int:
+        assert EvidenceReader(store, "desk").snapshot(path) == 20
+        return erase(subject)
+
+    monkeypatch.setattr(store, "erase", erased_late)
+    assert erase_subject(store, state, "anna") == Erased(10, 7, ("late",))
+    assert keys(path) == [f"p{n}" for n in range(20) if n % 3]
+
+
+def test_rows_that_are_erased_while_they_are_frozen_are_left_out(
+    store: PredictionStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The erasure is over before there is a file to be looked at; the rows are in memory by then."""
+    state = tmp_path / ".tuneloop"
+    path = state / "runs" / "one" / "feedback.jsonl"
+    done: list[Erased] = []
+
+    def erased_meanwhile(row: object) -> bool:
+        if not done:
+            done.append(erase_subject(store, state, "anna"))
+        return False
+
+    monkeypatch.setattr("tuneloop.loop.deciding.frozen.hidden", erased_meanwhile)
+    assert EvidenceReader(store, "desk").snapshot(path) == 13
+    assert done == [Erased(10, 0, ())]
+    assert keys(path) == [f"p{n}" for n in range(20) if n % 3]

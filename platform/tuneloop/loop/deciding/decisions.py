@@ -1,7 +1,8 @@
 """Decisions on alerts: taken once a key, stored before anything is answered.
 
 An alert is known by its fingerprint and its start. The verdict is taken inside one transaction that also reads the
-history it rests on and starts the run's record, so neither two threads nor two processes can both say yes.
+history it rests on and starts the run's record, so neither two threads nor two processes can both say yes. As all who
+record something wait for that transaction, the judge is asked once before it, and reads its evidence then.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from tuneloop.loop.deciding.policy import BY_HAND, DAY, History, Subject, Verdic
 from tuneloop.loop.records import ENDED, AlertRecord, Database, LoopRun, RunOutcome, alerts, as_alert, as_run, runs
 
 Judge = Callable[[Subject, History, float], Verdict]
-"""Gives the verdict on an alert, from it, the runs so far, and since when evidence counts (Unix seconds)."""
+"""Gives the verdict on an alert, from it, the runs so far, and since when evidence counts (Unix seconds).
+
+It is asked twice: ahead, and again while nobody else can decide. So it should read its evidence once.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,10 @@ class Decisions:
     def take(self, incoming: Incoming, judge: Judge) -> Decision:
         """Record an alert and decide on it, unless it was accepted before. On disk when this returns."""
         now = self._clock()
+        subject = Subject(incoming.alert, incoming.model, incoming.version, incoming.firing, now)
+        seen = self.find(incoming.key)
+        if seen is None or seen.outcome != "accepted":
+            self._ask_ahead(subject, judge, now)
         with self._database.write() as connection:
             found = connection.execute(self._alert(incoming.key)).first()
             old = None if found is None else as_alert(found)
@@ -75,7 +83,6 @@ class Decisions:
                 record = replace(old, firing=incoming.firing, received=now, times=old.times + 1)
                 self._put(connection, record, known=True)
                 return Decision(record, changed=False)
-            subject = Subject(incoming.alert, incoming.model, incoming.version, incoming.firing, now)
             verdict = judge(subject, *self._history(connection, now))
             record = AlertRecord(
                 key=incoming.key,
@@ -103,12 +110,13 @@ class Decisions:
         changed: list[Decision] = []
         for key in self._suppressed():
             now = self._clock()
+            if (seen := self.find(key)) is not None:
+                self._ask_ahead(_subject(seen), judge, now)
             with self._database.write() as connection:
                 found = connection.execute(self._alert(key)).first()
                 if found is None or (old := as_alert(found)).outcome != "suppressed":
                     continue
-                subject = Subject(old.alert, old.of_model, old.version, old.firing, old.received)
-                verdict = judge(subject, *self._history(connection, now))
+                verdict = judge(_subject(old), *self._history(connection, now))
                 if (verdict.outcome, verdict.reason, verdict.sentence) == (old.outcome, old.reason, old.sentence):
                     continue
                 record = replace(
@@ -178,6 +186,11 @@ class Decisions:
         self._put(connection, record, known=old is not None)
         return Decision(record, old is None or (old.outcome, old.reason) != (record.outcome, record.reason))
 
+    def _ask_ahead(self, subject: Subject, judge: Judge, now: float) -> None:
+        with self._database.read() as connection:
+            history = self._history(connection, now)
+        judge(subject, *history)
+
     def _history(self, connection: sa.Connection, now: float) -> tuple[History, float]:
         mine = runs.c.model == self._model
         running = connection.scalar(sa.select(runs.c.run).where(mine, runs.c.ended.is_(None)))
@@ -211,3 +224,7 @@ class Decisions:
         with self._database.write() as connection:
             mine = (runs.c.model == self._model, runs.c.run == run, where)
             return connection.execute(sa.update(runs).where(*mine).values(**values)).rowcount == 1
+
+
+def _subject(record: AlertRecord) -> Subject:
+    return Subject(record.alert, record.of_model, record.version, record.firing, record.received)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tuneloop.api import RunError
-from tuneloop.artifact import write_atomic
+from tuneloop.loop.deciding.frozen import MOST_ROWS, freeze
 from tuneloop.loop.deciding.policy import Evidence
 from tuneloop.monitoring.store import Counts, Labelled, PredictionStore
 from tuneloop.monitoring.store_policy import hidden
@@ -17,8 +17,6 @@ MOST_CONFLICTS = 0.5
 """Share of repeated rows that may carry different labels: more is not a hard problem, it is a broken source."""
 MOST_HIDDEN = 0.5
 """Share of the rows whose inputs may be hashed or left out, as where a project has just begun to do so, or ended it."""
-MOST_ROWS = 200_000
-"""Rows of a snapshot; of more, the newest."""
 
 
 class EvidenceReader:
@@ -77,10 +75,7 @@ class EvidenceReader:
                 return sum(1 for _ in stream)
         if self._store is None:
             raise RunError("there is no prediction store, so there are no labelled rows; serve with a store")
-        found = self._store.labelled_rows(self._model, limit=MOST_ROWS)
-        rows = [pair for pair in found if not hidden(pair.prediction.row)]
-        write_atomic(path, b"".join(_line(pair) for pair in rows))
-        return len(rows)
+        return freeze(self._store, self._model, path)
 
 
 def _kept_back(rows: Sequence[Labelled], learnable: Sequence[Labelled]) -> str:
@@ -113,8 +108,3 @@ def fault(rows: Sequence[Labelled]) -> str:
     if affected > MOST_CONFLICTS * len(rows):
         return f"{affected} of {len(rows)} labelled rows contradict an equal one ({conflicts} groups of equal rows)."
     return ""
-
-
-def _line(pair: Labelled) -> bytes:
-    content = {"key": pair.prediction.id, "row": pair.prediction.row, "label": pair.label}
-    return (json.dumps(content, ensure_ascii=False, sort_keys=True) + "\n").encode()

@@ -123,7 +123,7 @@ class Journal:
             if new:
                 insert = self._store.upsert(outcomes).on_conflict_do_nothing()
                 found = insert.returning(outcomes.c.seq, outcomes.c.version, outcomes.c.error)
-                rows = connection.execute(found, [self._record(*pair) for pair in new])
+                rows = connection.execute(found, self._numbered(connection, [self._record(*pair) for pair in new]))
                 entered = [Outcome(row.seq, row.version, row.error) for row in rows]
             if corrected:
                 change = sa.update(outcomes).where(outcomes.c.seq == sa.bindparam("at"))
@@ -184,6 +184,18 @@ class Journal:
                 return
             last = found[-1]
             yield found
+
+    def _numbered(self, connection: sa.Connection, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """New entries with their `seq`, which detectors must not have read behind already.
+
+        SQLite would give the numbers of the newest entries anew once these are forgotten. A sequence of PostgreSQL
+        never goes back.
+        """
+        if connection.dialect.name != "sqlite":
+            return records
+        newest = connection.scalar(sa.select(sa.func.max(outcomes.c.seq))) or 0
+        said = connection.scalar(sa.select(sa.func.max(changes.c.seq)).where(changes.c.model == self._model)) or 0
+        return [{"seq": number, **record} for number, record in enumerate(records, max(newest, said) + 1)]
 
     def _record(self, arrival: Arrival, error: float | None) -> dict[str, Any]:
         return {

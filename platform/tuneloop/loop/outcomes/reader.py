@@ -102,7 +102,13 @@ class OutcomeReader:
                 arrivals = journal.arrivals(after)
                 judged = self._judged(arrivals)
                 if judged:
-                    self._take(*journal.enter(judged))
+                    try:
+                        self._take(*journal.enter(judged))
+                    except Exception:
+                        # What is in the journal does not arrive again, and a word may be on no record: at the next
+                        # look all detectors are made anew, and read the journal as they do after a restart.
+                        self._versions, self._recalled = {}, False
+                        raise
                     read += len(judged)
                 if arrivals:
                     after = arrivals[-1].place
@@ -174,6 +180,9 @@ class OutcomeReader:
         for outcome in entered:
             of_version.setdefault(outcome.version, []).append(outcome)
         for version, entries in of_version.items():
+            counted = sum(1 for one in entries if one.error is not None)
+            self._metrics.outcomes.labels(self._model, version).inc(counted)
+        for version, entries in of_version.items():
             known = self._versions.get(version)
             if known is None:
                 known = self._of(version)
@@ -181,8 +190,6 @@ class OutcomeReader:
                 known.rebuild()
             else:
                 known.feed(entries)
-            counted = sum(1 for one in entries if one.error is not None)
-            self._metrics.outcomes.labels(self._model, version).inc(counted)
             self._show(known)
 
     def _of(self, version: str) -> VersionDetectors:

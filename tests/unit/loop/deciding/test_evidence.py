@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +119,26 @@ def test_while_the_store_cannot_be_read_nothing_is_decided(make_desk: Callable[.
         # Alertmanager sends it again; by then the store may answer.
         database.execute("alter table away rename to tuneloop_labels")
     assert str(desk.brain.take(alert).record.reason) == "few-labels"
+
+
+def test_the_records_are_free_while_labelled_rows_are_read(make_desk: Callable[..., Any], tmp_path: Path) -> None:
+    """That may take many seconds, and whoever records something would wait, a trial at work among them."""
+    desk = make_desk()
+    desk.label(20)
+    asked: list[str] = []
+
+    def doubted(_: Any) -> str:
+        with closing(sqlite3.connect(tmp_path / ".tuneloop" / "loop.db", timeout=0)) as database:
+            database.execute("begin immediate")
+        asked.append("once")
+        # A label that comes meanwhile is for the next decision.
+        desk.label(1, first=20)
+        return "" if len(asked) > 1 else "They are probably wrong."
+
+    brain = replace(desk.brain, evidence=EvidenceReader(desk.store, "desk", doubted))
+    alert = Incoming("TuneloopAccuracyLow", "desk", "", "", "a", "2026-11-21T10:00:00Z", "worse", firing=True)
+    assert str(brain.take(alert).record.reason) == "bad-data"
+    assert asked == ["once"]
+    brain.tick()
+    assert asked == ["once", "once"]
+    assert [run.outcome for run in desk.decisions.recent_runs(9)] == ["running"]

@@ -10,6 +10,7 @@ import pytest
 from tuneloop.api import ServingError
 from tuneloop.loop.outcomes import reader as reader_module
 from tuneloop.loop.outcomes.reader import WHOLE
+from tuneloop.monitoring.row_locks import delete_locked
 
 CHANGE = "tuneloop_detector_last_change_timestamp_seconds"
 
@@ -247,6 +248,56 @@ def test_without_detectors_nothing_is_read(world: Any) -> None:
     with world.reader() as reader:
         assert not [thread for thread in threading.enumerate() if thread.name == "tuneloop-outcomes"]
     assert reader.status() == []
+
+
+@pytest.mark.parametrize("place", ["enter", "outcomes", "say"])
+def test_one_failure_costs_no_word(world: Any, monkeypatch: Any, place: str) -> None:
+    """The answer to a commit is lost, or what follows the commit fails; the process lives on."""
+    from tuneloop.loop.outcomes.journal import Journal
+
+    reader = world.reader()
+    if place != "outcomes":
+        world.label("a", "2")
+        reader.look()
+    whole = getattr(Journal, place)
+    failed: list[str] = []
+
+    def fails_once(self: Any, *arguments: Any) -> Any:
+        found = whole(self, *arguments) if failed or place == "enter" else None
+        if not failed:
+            failed.append(place)
+            raise OSError("away")
+        return found
+
+    for version in "1212121212":
+        world.label("b", version)
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, place, fails_once)
+        with pytest.raises(OSError, match="away"):
+            reader.look()
+        reader.look()
+    assert (world.changes(), world.changes(version="2")) == (1, 1)
+    world.label("bbbbb", "2")
+    reader.look()
+    assert world.changes(version="2") == 2
+
+
+def test_a_store_that_forgot_everything_is_no_end_of_hearing(world: Any) -> None:
+    """Labels pause for longer than predictions are kept; new entries are not taken for those heard before."""
+    ids = world.label("abbbbb")
+    reader = world.reader()
+    reader.look()
+    assert world.changes() == 1
+    with world.store.connect(write=True) as connection:
+        delete_locked(connection, ids)
+    world.clock.now += WHOLE
+    reader.look()
+    world.label("bbb")
+    reader.look()
+    world.label("bb")
+    later = world.reader()
+    later.look()
+    assert world.changes() == 2
 
 
 def test_a_store_that_fails_is_asked_again(world: Any, monkeypatch: Any, caplog: Any) -> None:
