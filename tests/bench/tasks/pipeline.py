@@ -22,7 +22,7 @@ from tuneloop.pipeline.data.assign import share
 from tuneloop.pipeline.data.encoded import check_rows
 from tuneloop.pipeline.data.rows import model_rows, normalised, open_rows, resolve_columns, truths
 from tuneloop.pipeline.delivering.export import FLOAT
-from tuneloop.pipeline.delivering.verify import run_in_batches
+from tuneloop.pipeline.delivering.parity import run_in_batches
 from tuneloop.pipeline.evaluating.evaluate import OUTPUTS
 from tuneloop.pipeline.evaluating.scoring import Scorer, judge
 from tuneloop.pipeline.runs.cache import load_result
