@@ -37,8 +37,8 @@ class Flat(torch.nn.Module):
         return {"logits": logits, **dict(zip(self._present, kept, strict=True))}
 
 
-def trace_decoder(model: Any, opset: int) -> tuple[Any, ExportSpec]:
-    """The graph as an `onnx.ModelProto`, and what it must look like.
+def trace_decoder(model: Any, opset: int) -> Any:
+    """The graph as an `onnx.ModelProto`.
 
     Args:
         model: As `tuneloop.api.DecoderModel` describes it.
@@ -49,8 +49,7 @@ def trace_decoder(model: Any, opset: int) -> tuple[Any, ExportSpec]:
     """
     sizes = model.cache_sizes()
     flat = Flat(model.decoder(), len(sizes)).eval()
-    spec = _spec(flat, sizes)
-    return trace(flat, spec, opset), spec
+    return trace(flat, _spec(flat, sizes), opset)
 
 
 def _spec(flat: Flat, sizes: list[tuple[int, int]]) -> ExportSpec:

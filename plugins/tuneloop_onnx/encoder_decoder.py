@@ -54,8 +54,8 @@ class FlatDecoder(torch.nn.Module):
         return {"logits": logits, **dict(zip(self._present, kept, strict=True))}
 
 
-def trace_encoder(model: Any, spec: ExportSpec, opset: int) -> tuple[Any, ExportSpec]:
-    """The graph that reads, as an `onnx.ModelProto`, and what it must look like.
+def trace_encoder(model: Any, spec: ExportSpec, opset: int) -> Any:
+    """The graph that reads, as an `onnx.ModelProto`.
 
     Args:
         model: As `tuneloop.api.EncoderDecoderModel` describes it.
@@ -74,11 +74,11 @@ def trace_encoder(model: Any, spec: ExportSpec, opset: int) -> tuple[Any, Export
     fixed = all(isinstance(size, int) for tensor in inputs for size in tensor.shape[1:])
     source: int | str = int(found[MASK].shape[1]) if fixed else "source"
     own = ExportSpec(inputs, (Tensor(MASK, "int64", ("batch", source)), *_cross(sizes, source)), example)
-    return trace(flat, own, opset), own
+    return trace(flat, own, opset)
 
 
-def trace_decoder(model: Any, opset: int) -> tuple[Any, ExportSpec]:
-    """The graph that writes, as an `onnx.ModelProto`, and what it must look like.
+def trace_decoder(model: Any, opset: int) -> Any:
+    """The graph that writes, as an `onnx.ModelProto`.
 
     Args:
         model: As `tuneloop.api.EncoderDecoderModel` describes it.
@@ -119,7 +119,7 @@ def trace_decoder(model: Any, opset: int) -> tuple[Any, ExportSpec]:
         *(Tensor(n, "float32", ("batch", heads, "total", width)) for n, (heads, width) in zip(new, pairs, strict=True)),
     )
     own = ExportSpec(inputs, outputs, example)
-    return trace(flat, own, opset), own
+    return trace(flat, own, opset)
 
 
 def _cross(sizes: list[tuple[int, int]], source: int | str) -> tuple[Tensor, ...]:

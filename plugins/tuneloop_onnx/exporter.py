@@ -50,20 +50,19 @@ class Onnx(Exporter):
         if hasattr(model, "encoder") and hasattr(model, "decoder"):
             from tuneloop_onnx import encoder_decoder
 
-            for name, (graph, own) in {
+            for name, graph in {
                 ENCODER: encoder_decoder.trace_encoder(model, spec, self.options.opset),
                 target.name: encoder_decoder.trace_decoder(model, self.options.opset),
             }.items():
-                write_graph(graph, own, folder / name)
+                write_graph(graph, folder / name)
             return target
         if hasattr(model, "decoder"):
             from tuneloop_onnx.decoder import trace_decoder
 
             # Its own graph has a cache; that of `spec`, which scores texts, follows from it.
-            graph, own = trace_decoder(model, self.options.opset)
-            write_graph(graph, own, target)
+            write_graph(trace_decoder(model, self.options.opset), target)
             return target
-        write_graph(trace(model, spec, self.options.opset), spec, target)
+        write_graph(trace(model, spec, self.options.opset), target)
         return target
 
     def quantize(self, source: Path, mode: str, target: Path) -> None:

@@ -1,4 +1,7 @@
-"""A torch model to an ONNX graph in memory. Imports torch: import it inside functions."""
+"""A torch model to an ONNX graph in memory: by torch's exporter, and where that fails with the patches of transformers.
+
+Imports torch: import it inside functions.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,8 @@ import numpy as np
 import torch
 
 from tuneloop.api import ExportSpec, RunError, Tensor
-
-OUTER = "tuneloop::"
-"""Put before input and output names while tracing: torch names inner values too, `embedding` for example."""
+from tuneloop_onnx.edges import OUTER, name_edges
+from tuneloop_onnx.patched import trace_patched
 
 
 class Outputs(torch.nn.Module):
@@ -32,34 +34,49 @@ class Outputs(torch.nn.Module):
 
 
 def trace(model: torch.nn.Module, spec: ExportSpec, opset: int) -> Any:
-    """The graph as an `onnx.ModelProto`.
+    """The graph as an `onnx.ModelProto`, with the inputs, outputs and axes of `spec`.
 
     Raises:
-        RunError: The example does not fit, or the model cannot be exported.
+        RunError: The example does not fit, or the model cannot be exported by either route, or an axis came out fixed.
     """
-    names = tuple(tensor.name for tensor in spec.inputs)
     example = tuple(torch.from_numpy(_example(spec, tensor)) for tensor in spec.inputs)
     training = model.training
-    wrapped = Outputs(model.to("cpu"), names, tuple(tensor.name for tensor in spec.outputs)).eval()
+    names = (tuple(tensor.name for tensor in tensors) for tensors in (spec.inputs, spec.outputs))
+    wrapped = Outputs(model.to("cpu"), *names).eval()
+    errors: list[Exception] = []
     try:
         with _eager_attention(model), _quiet(), torch.no_grad():
-            program = torch.onnx.export(
-                wrapped,
-                example,
-                dynamo=True,
-                input_names=[OUTER + name for name in names],
-                output_names=[OUTER + tensor.name for tensor in spec.outputs],
-                dynamic_shapes={"tensors": _dynamic_shapes(spec)},
-                opset_version=opset,
-                external_data=False,
-                verbose=False,
-            )
-    except (RuntimeError, ValueError, TypeError, KeyError, torch.onnx.errors.OnnxExporterError) as error:
-        raise RunError(f"{type(model).__name__} cannot be exported to ONNX: {_reason(error)}") from error
+            for route in (trace_plain, trace_patched):
+                try:
+                    graph = route(wrapped, example, spec, opset)
+                    name_edges(graph.graph, spec)
+                    return graph
+                except Exception as error:
+                    # Whatever a model's own code raises while it is traced tells why it cannot be.
+                    errors.append(error)
     finally:
         model.train(training)
+    plain, patched = map(_reason, errors)
+    raise RunError(
+        f"{type(model).__name__} cannot be exported to ONNX: {plain}; nor with the patches of transformers: {patched}"
+    ) from errors[0]
+
+
+def trace_plain(wrapped: Outputs, example: tuple[torch.Tensor, ...], spec: ExportSpec, opset: int) -> Any:
+    """The graph as torch exports it, an `onnx.ModelProto`; `OUTER` is before the names of inputs and outputs."""
+    program = torch.onnx.export(
+        wrapped,
+        example,
+        dynamo=True,
+        input_names=[OUTER + tensor.name for tensor in spec.inputs],
+        output_names=[OUTER + tensor.name for tensor in spec.outputs],
+        dynamic_shapes={"tensors": _dynamic_shapes(spec)},
+        opset_version=opset,
+        external_data=False,
+        verbose=False,
+    )
     if program is None:
-        raise RunError(f"{type(model).__name__} cannot be exported to ONNX: torch gave no graph")
+        raise RunError("torch gave no graph")
     return program.model_proto
 
 
@@ -68,6 +85,8 @@ def _reason(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     lines = str(error).strip().splitlines()
+    if isinstance(error, RunError):
+        return lines[0]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 

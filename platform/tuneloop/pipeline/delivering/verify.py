@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from tuneloop.api import Arrays, Encoded, VerificationError, fill_up, scatter
 from tuneloop.artifact import MODEL
 from tuneloop.pipeline.data.encoded import check_rows
 from tuneloop.pipeline.data.rows import model_rows, truths
 from tuneloop.pipeline.delivering.export import FLOAT
-from tuneloop.pipeline.evaluating.evaluate import SETTLING, load_outputs, settle, settled_task
-from tuneloop.pipeline.evaluating.generating import check_texts
-from tuneloop.pipeline.evaluating.scoring import Scorer, judge, same
-from tuneloop.pipeline.evaluating.written import check_written, judge_served
+from tuneloop.pipeline.delivering.parity import REQUEST, compare_variants, run_in_batches
+from tuneloop.pipeline.evaluating.evaluate import SETTLING, settle
+from tuneloop.pipeline.evaluating.scoring import Scorer, judge
+from tuneloop.pipeline.evaluating.written import judge_served
 from tuneloop.pipeline.runs import parts
 from tuneloop.pipeline.runs.cache import fresh
 from tuneloop.pipeline.runs.step import Scope, Step, StepContext
 from tuneloop.serving.generating.predictor import open_predictor
-from tuneloop.serving.predictor import Predictor
 from tuneloop.tasks.written import writes
 
-BATCH_SIZES = (1, 3, 16)
 SERVED = "served"
-_ROWS = 500
 
 
 def _inputs(scope: Scope) -> dict[str, Any]:
@@ -46,7 +39,8 @@ def run(context: StepContext) -> dict[str, Any]:
         VerificationError: The float graph differs from the tuned model by more than the project allows.
     """
     export = context.done["export"].output
-    parity = _parity(context)
+    differences = compare_variants(context, export["variants"])
+    parity = differences[FLOAT]
     metrics = {name: _metrics(context, name) for name in export["variants"]}
     scorer = Scorer(context.project, context.plugins)
     served, reasons = _choose(context, scorer, metrics)
@@ -65,59 +59,11 @@ def run(context: StepContext) -> dict[str, Any]:
     }
     return {
         "parity": parity,
+        "differences": differences,
         "variants": variants,
         "served": served,
         "summary": {"served": served, "largest difference": parity["max_difference"]},
     }
-
-
-def _parity(context: StepContext) -> dict[str, Any]:
-    """Largest difference and number of changed answers of the float graph against the tuned model."""
-    allowed = context.project.export
-    task, preprocessor = settled_task(context), parts.load_preprocessor(context)
-    rows = parts.split_rows(context, "validation")
-    rows = rows.select(range(min(len(rows), _ROWS)))
-    checked = check_rows(preprocessor, model_rows(rows, parts.columns_of(context, rows)))
-    encoded = preprocessor.encode(checked)
-    predictor = open_predictor(context.file("export", FLOAT) / MODEL, task, preprocessor)
-    tuned = {name: array[: len(rows)] for name, array in load_outputs(context, "validation").items()}
-    largest, changed = 0.0, 0
-    for size in BATCH_SIZES:
-        found = run_in_batches(predictor, encoded, len(rows), size)
-        largest = max(largest, *(difference(tuned[name], found[name]) for name in tuned))
-        equal = same(task.predictions_to(checked, tuned), task.predictions_to(checked, found), allowed.tolerance)
-        changed = max(changed, int((~equal).sum()))
-    share = changed / len(rows)
-    if largest > allowed.tolerance or share > allowed.max_changed:
-        raise VerificationError(
-            f"the exported model does not answer as the tuned one: on {len(rows)} validation rows the largest "
-            f"difference is {largest:.3g} (export.tolerance allows {allowed.tolerance:g}), and {changed} answers "
-            f"changed ({share:.2%}; allowed are {allowed.max_changed:.2%})"
-        )
-    if writes(task):
-        check_written(parts.tuned_model(context), predictor, checked)
-    elif task.loss == "likelihood":
-        check_texts(parts.tuned_model(context), predictor, checked)
-    return {"rows": len(rows), "max_difference": largest, "changed_answers": changed}
-
-
-def run_in_batches(predictor: Predictor, encoded: Sequence[Encoded], rows: int, size: int) -> Arrays:
-    """Outputs in row order, computed with at most `size` rows a call."""
-    groups: list[tuple[Sequence[int], Arrays]] = []
-    for group in encoded:
-        for start in range(0, len(group.rows), size):
-            part = {name: array[start : start + size] for name, array in group.inputs.items()}
-            groups.append((group.rows[start : start + size], predictor.run(part)))
-    return scatter(groups, rows)
-
-
-def difference(expected: Any, found: Any) -> float:
-    """The largest difference, relative where the expected number is above 1; infinite where one is not finite."""
-    # Rows of a part may all have fewer places than the longest of all rows.
-    sizes = tuple(max(pair) for pair in zip(expected.shape[1:], found.shape[1:], strict=True))
-    expected, found = fill_up(expected, sizes), fill_up(found, sizes)
-    gap = np.abs(expected.astype(np.float64) - found) / np.maximum(np.abs(expected), 1.0)
-    return float(gap.max()) if np.isfinite(gap).all() else float("inf")
 
 
 def _metrics(context: StepContext, variant: str) -> dict[str, float]:
@@ -130,8 +76,7 @@ def _metrics(context: StepContext, variant: str) -> dict[str, float]:
     if writes(task):
         return scorer.score(*judge_served(predictor, checked, truths(rows, columns)))
     encoded = preprocessor.encode(checked)
-    # One row a call: dynamic quantisation scales by batch, and a batch of one is what most requests are.
-    outputs = run_in_batches(predictor, encoded, len(rows), 1)
+    outputs = run_in_batches(predictor, encoded, len(rows), REQUEST)
     # Each variant is judged as it would be served: with what these rows settle for it.
     settled = settle(task, checked, outputs, truths(rows, columns))
     return scorer.score(*judge(settled or task, outputs, truths(rows, columns), checked))
@@ -159,4 +104,4 @@ def _choose(context: StepContext, scorer: Scorer, metrics: dict[str, dict[str, f
     return FLOAT, {FLOAT: f"{small} loses too much", small: f"not served: {figures}"}
 
 
-STEP = Step("verify", 3, ("split", "baseline", "evaluate", "export"), _inputs, run)
+STEP = Step("verify", 4, ("split", "baseline", "evaluate", "export"), _inputs, run)

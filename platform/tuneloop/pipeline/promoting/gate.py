@@ -19,8 +19,8 @@ from tuneloop.pipeline.comparing.cuts import cut
 from tuneloop.pipeline.comparing.proof import Check, Question, better, doubtful_labels, not_worse, slices_hold
 from tuneloop.pipeline.data.assign import FEEDBACK_TEST
 from tuneloop.pipeline.data.rows import model_rows, truths
+from tuneloop.pipeline.delivering.parity import run_in_batches
 from tuneloop.pipeline.delivering.profile import open_artifact
-from tuneloop.pipeline.delivering.verify import run_in_batches
 from tuneloop.pipeline.evaluating.figures import interval_json, with_intervals
 from tuneloop.pipeline.evaluating.scoring import Scorer, judge
 from tuneloop.pipeline.evaluating.written import judge_served

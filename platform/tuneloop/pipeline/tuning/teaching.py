@@ -13,7 +13,7 @@ from tuneloop.artifact import MANIFEST, Artifact, sha256_file
 from tuneloop.pipeline.data.encoded import encode_rows
 from tuneloop.pipeline.data.encoding import learnable_rows
 from tuneloop.pipeline.data.rows import model_rows, truths
-from tuneloop.pipeline.delivering.verify import run_in_batches
+from tuneloop.pipeline.delivering.parity import run_in_batches
 from tuneloop.pipeline.runs import parts
 from tuneloop.pipeline.runs.step import Scope, StepContext
 from tuneloop.serving.predictor import Predictor
