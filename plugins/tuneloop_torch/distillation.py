@@ -65,7 +65,10 @@ def distillation(asked: Distill | None, data: TrainingData, rows: Rows) -> Disti
     if asked is None:
         return None
     if data.loss not in ("cross_entropy", "binary_cross_entropy", "mse"):
-        raise PluginError(f"tune.distill: a task whose loss is {data.loss!r} cannot learn from a teacher's answers yet")
+        raise PluginError(
+            f"tune.distill: a task whose loss is {data.loss!r} cannot learn from a teacher's answers yet, only one "
+            "that answers with classes, labels or numbers; leave it out"
+        )
     if rows.teacher is None:
         raise PluginError("tune.distill: the rows to train on have no column `teacher` with the teacher's answers")
     return Distillation(data.loss, asked.temperature, asked.alpha)

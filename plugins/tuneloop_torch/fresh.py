@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
 from tuneloop.api import PluginError
-from tuneloop_torch.naming import fresh_names
+from tuneloop_torch.naming import fresh_names, groups_of
 from tuneloop_torch.sections import Reinitialize
 
 _DEVIATION = 0.02
@@ -45,6 +46,24 @@ def reinitialize(model: nn.Module, groups: Sequence[Sequence[str]], asked: Reini
 def drawn_names(groups: Sequence[Sequence[str]], asked: Reinitialize) -> set[str]:
     """Names of all parameters that `reinitialize` draws."""
     return fresh_names(groups, asked) | (set() if asked.head is None else set(groups[0]))
+
+
+def check_fresh_head(model: Any, asked: Reinitialize | None) -> None:
+    """Refuse to draw what a strategy that trains the head alone would leave as drawn.
+
+    Raises:
+        PluginError: A parameter below the head is among what is drawn; or a pattern fits nothing.
+    """
+    if asked is None:
+        return
+    # By what they are: a head may be the embeddings under another name.
+    head = {id(parameter) for parameter in model.head.parameters()}
+    drawn = drawn_names(groups_of(model), asked)
+    if wasted := [name for name, p in model.named_parameters() if name in drawn and id(p) not in head]:
+        raise PluginError(
+            f"tune.reinitialize draws {wasted[0]!r} anew, which lies below the head: a strategy that trains the head "
+            "alone would leave it as drawn"
+        )
 
 
 def _draw(name: str, parameter: nn.Parameter, method: str) -> None:

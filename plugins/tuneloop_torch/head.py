@@ -14,7 +14,7 @@ from tuneloop.api import ABSENT, PluginError, TrainingData
 from tuneloop_torch.features import FEATURES, cached_features, feature_tensor
 from tuneloop_torch.options import TrainOptions
 from tuneloop_torch.rows import Rows
-from tuneloop_torch.train import Progress, Stage, train
+from tuneloop_torch.train import Progress, Stage, check_classes, train
 
 
 class HeadOnly(nn.Module):
@@ -49,8 +49,9 @@ def train_head(
     """Train `model.head` in place; the backbone is run once over each row, in evaluation mode, and not changed.
 
     Raises:
-        PluginError: All of the head is frozen.
+        PluginError: All of the head is frozen, or an option does not fit the data.
     """
+    check_classes(data, options)
     if not any(parameter.requires_grad for parameter in model.head.parameters()):
         raise PluginError("tune.freeze names all of the head, which this strategy trains; leave it out there")
     cached = {

@@ -59,17 +59,26 @@ class TrainOptions(pydantic.BaseModel):
     )
     max_grad_norm: float = pydantic.Field(1.0, ge=0, description="Gradients are scaled down to this norm; 0: never.")
     label_smoothing: float = pydantic.Field(
-        0.0, ge=0, lt=1, description="Share of each target spread over all classes."
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of each target spread over all classes; refused where there are none: numbers, answers "
+        "found in a text, written texts.",
     )
     class_weights: Literal["none", "balanced"] = pydantic.Field(
-        "none", description="`balanced` weighs each class by the inverse of its share of the training rows."
+        "none",
+        description="`balanced` weighs each class by the inverse of its share of the training rows; refused where "
+        "there are no classes.",
     )
     freeze: Freeze | None = pydantic.Field(None, description="What is never trained; by default nothing.")
     reinitialize: Reinitialize | None = pydantic.Field(
         None, description="What starts from fresh numbers; by default the head of a pre-trained model alone."
     )
     distill: Distill | None = pydantic.Field(
-        None, description="A larger model to learn from beside the labels; by default none."
+        None,
+        description="A larger model to learn from beside the labels; by default none. For tasks that answer with "
+        "classes, labels or numbers (classification of texts, tokens, pictures, sounds and tables, and regression); "
+        "question answering, speech recognition, and tasks that write texts refuse it.",
     )
     augment: Augment | None = pydantic.Field(
         None, description="How training pictures are changed, anew in each epoch; by default not."

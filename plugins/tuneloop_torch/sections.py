@@ -75,7 +75,10 @@ class Reinitialize(_Section):
 
 
 class Distill(_Section):
-    """A larger model to learn from: its answers on the training rows are learned beside the labels."""
+    """A larger model to learn from: its answers on the training rows are learned beside the labels.
+
+    For classes, labels and numbers; question answering, speech recognition, and tasks that write texts refuse it.
+    """
 
     artifact: str = pydantic.Field(
         min_length=1,

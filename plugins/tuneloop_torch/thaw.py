@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from tuneloop.api import PluginError
+from tuneloop_torch.fresh import drawn_names
+from tuneloop_torch.sections import Reinitialize
 from tuneloop_torch.train import set_trainable
 
 
@@ -38,6 +41,25 @@ def thawed(
     if embeddings and count == len(layers):
         names |= set(below)
     return names
+
+
+def check_thawing(groups: Sequence[Sequence[str]], asked: Reinitialize | None, learning: Collection[str]) -> None:
+    """Refuse to draw anew what is never trained afterwards.
+
+    Args:
+        groups: From the head down.
+        asked: What is drawn; None: nothing.
+        learning: Names of all that is trained in some epoch.
+
+    Raises:
+        PluginError: Something drawn stays frozen to the end.
+    """
+    drawn = set() if asked is None else drawn_names(groups, asked)
+    if wasted := drawn - set(learning):
+        raise PluginError(
+            f"tune.reinitialize draws {min(wasted)!r} anew, which never thaws, so that it would stay as drawn: raise "
+            "tune.max_layers or tune.layers_per_epoch, set tune.embeddings, or leave it out of tune.reinitialize"
+        )
 
 
 class Thaw(TrainerCallback):  # type: ignore[misc]

@@ -27,7 +27,12 @@ from tuneloop_torch.rows import Rows
 
 Progress = Callable[[Mapping[str, float]], None]
 
-_WITHOUT_CLASSES = {"span": "an answer that is a part of its row", "ctc": "a text that is read from frames"}
+_WITHOUT_CLASSES = {
+    "span": "an answer that is a part of its row",
+    "ctc": "a text that is read from frames",
+    "mse": "a number",
+    "likelihood": "a text that is written token by token",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,11 @@ def train(
         head_learning_rate: Peak rate of the head.
         first_epoch: Epochs of earlier stages, added to every record.
         callbacks: More of what happens beside the steps.
+
+    Raises:
+        PluginError: There is nothing to train on, or an option does not fit the data.
     """
+    check_classes(data, options)
     if data.loss == "cross_entropy" and rows.labels.ndim == 1 and bool((rows.labels == UNKNOWN).any()):
         rows = rows.select((rows.labels != UNKNOWN).nonzero()[0])
     if not len(rows) or not len(validation):
@@ -139,12 +148,20 @@ def _early_stop(data: TrainingData, options: TrainOptions) -> EarlyStop | None:
     return EarlyStop(metric, options.early_stopping.patience, maximize=data.maximize)
 
 
+def check_classes(data: TrainingData, options: TrainOptions) -> None:
+    """Refuse what is said of classes where there are none.
+
+    Raises:
+        PluginError: Labels are smoothed or classes weighed, and the loss reads no classes.
+    """
+    asked = {"label_smoothing": options.label_smoothing > 0, "class_weights": options.class_weights != "none"}
+    for name, is_asked in asked.items():
+        if is_asked and data.loss in _WITHOUT_CLASSES:
+            raise PluginError(f"tune.{name} is for classes, and {_WITHOUT_CLASSES[data.loss]} has none; leave it out")
+
+
 def _loss(data: TrainingData, options: TrainOptions, rows: Rows, module: Any) -> Loss:
-    if data.loss in _WITHOUT_CLASSES and (options.label_smoothing or options.class_weights != "none"):
-        raise PluginError(
-            f"tune.label_smoothing and tune.class_weights are for classes; {_WITHOUT_CLASSES[data.loss]} has none"
-        )
-    if data.loss in ("mse", "likelihood") or options.class_weights == "none":
+    if options.class_weights == "none":
         return Loss(data.loss, options.label_smoothing)
     if data.loss == "binary_cross_entropy":
         return Loss(data.loss, options.label_smoothing, label_weights(rows.labels))

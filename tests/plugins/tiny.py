@@ -127,8 +127,10 @@ def weights_hash(module) -> str:
 
 
 def strategy():
-    from tuneloop_torch import GradualUnfreezing, Lora
+    from tuneloop_torch import Full, GradualUnfreezing, Lora
 
+    if os.environ.get("TINY_STRATEGY") == "full":
+        return Full(Full.Options(epochs=1, learning_rate=1e-3, batch_size=32))
     if os.environ.get("TINY_STRATEGY") == "lora":
         return Lora(
             Lora.Options(
@@ -203,5 +205,7 @@ if __name__ == "__main__":
             kill_after(int(sys.argv[3]))
         elif command == "kill-in-save":
             kill_in_save(int(sys.argv[3]))
+        elif command == "threads":
+            torch.set_num_threads(int(sys.argv[3]))
         trained, outcome = fit(target)
         sys.stdout.write(f"{weights_hash(trained)} {outcome!r}\n")

@@ -125,6 +125,10 @@ class Strategy(Plugin):
         """
         return None
 
+    def unused(self) -> Mapping[str, str]:
+        """Options that change nothing beside the others given, and why: a search over one is refused."""
+        return {}
+
     def outputs(self, model: Any, inputs: Arrays) -> Arrays:  # noqa: ARG002
         """What a tuned model answers for one batch, before export: `verify` holds the exported graph against it.
 

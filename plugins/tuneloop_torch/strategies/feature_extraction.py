@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,14 @@ class FeatureExtractionOptions(TrainOptions):
     """Options of strategy `feature-extraction`."""
 
     epochs: int = pydantic.Field(20, ge=1, le=10_000, description="Passes over the cached features, at most.")
+    learning_rate: float = pydantic.Field(
+        3e-4, gt=0, le=1, description="Not used, as no backbone is trained, unless `head_learning_rate` is null."
+    )
     head_learning_rate: float | None = pydantic.Field(
-        5e-3, gt=0, le=1, description="Peak learning rate of the last layer."
+        5e-3, gt=0, le=1, description="Peak learning rate of the last layer: of all that is trained."
+    )
+    group_by_length: bool = pydantic.Field(
+        True, description="Not used: cached features are of one size, so nothing is padded in training."
     )
 
     @pydantic.model_validator(mode="after")
@@ -30,22 +37,42 @@ class FeatureExtractionOptions(TrainOptions):
                 raise ValueError(
                     f"{name} says how layers below the head are trained; strategy `feature-extraction` trains none"
                 )
+        if self.reinitialize is not None and self.reinitialize.layers:
+            raise ValueError(
+                "reinitialize.layers draws layers below the head anew; strategy `feature-extraction` never trains "
+                "them, and the head would learn from their noise"
+            )
         return self
 
 
 class FeatureExtraction(TorchStrategy):
-    """The head alone, on features that are computed once and kept in a file."""
+    """The head alone, on features that are computed once and kept in a file; it learns at `head_learning_rate`."""
 
     name = "feature-extraction"
     Options = FeatureExtractionOptions
 
+    options: FeatureExtractionOptions
+
+    def unused(self) -> Mapping[str, str]:
+        """The backbone's rate, and length groups."""
+        found = {"group_by_length": "cached features are not padded"}
+        if self.options.head_learning_rate is not None:
+            found["learning_rate"] = "no backbone is trained; search over tune.head_learning_rate"
+        return found
+
     def fit(self, model: Any, data: TrainingData, folder: Path, seed: int, progress: Progress) -> FitResult:
-        """Train the head; the best epoch's weights end up in the model."""
+        """Train the head; the best epoch's weights end up in the model.
+
+        Raises:
+            PluginError: Parameters below the head are to be drawn anew, or an option does not fit the data.
+        """
         self.require()
+        from tuneloop_torch.fresh import check_fresh_head
         from tuneloop_torch.head import train_head
         from tuneloop_torch.prepare import prepared
         from tuneloop_torch.rows import read_rows
 
+        check_fresh_head(model, self.options.reinitialize)
         with prepared(model, self.options, seed):
             stage = train_head(
                 model,

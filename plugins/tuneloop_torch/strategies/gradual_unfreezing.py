@@ -61,10 +61,23 @@ class GradualUnfreezing(TorchStrategy):
         from tuneloop_torch.history import best_of
         from tuneloop_torch.naming import groups_of
         from tuneloop_torch.rows import read_rows
-        from tuneloop_torch.thaw import Thaw, thawed
+        from tuneloop_torch.thaw import Thaw, check_thawing, thawed
         from tuneloop_torch.train import set_trainable, train
 
         options = self.options
+        schedule = [
+            thawed(
+                groups_of(model),
+                epoch,
+                options.epochs,
+                options.layers_per_epoch,
+                options.max_layers,
+                embeddings=options.embeddings,
+            )
+            & trainable
+            for epoch in range(options.epochs)
+        ]
+        check_thawing(groups_of(model), options.reinitialize, set().union(*schedule))
         rows, validation = (read_rows(part, data.tensors) for part in (data.train, data.validation))
         head = None
         if options.head_epochs:
@@ -80,18 +93,6 @@ class GradualUnfreezing(TorchStrategy):
                 epochs=options.head_epochs,
             )
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-        schedule = [
-            thawed(
-                groups_of(model),
-                epoch,
-                options.epochs,
-                options.layers_per_epoch,
-                options.max_layers,
-                embeddings=options.embeddings,
-            )
-            & trainable
-            for epoch in range(options.epochs)
-        ]
         # All that will ever be trained, before the optimizer is built: it never learns of what thaws later.
         set_trainable(model, trainable)
         tail = train(

@@ -129,6 +129,58 @@ def test_only_training_steps_see_changed_pictures(tmp_path: Any) -> None:
     assert not torch.equal(seen[True][0], seen[True][2])
 
 
+def test_a_mixed_rows_loss_is_the_mix_of_both_rows_losses(first_step: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first step's loss and gradient: `share * CE(own label) + (1 - share) * CE(label of the row mixed in)`."""
+    from datasets import Dataset
+
+    from tuneloop.api import TrainingData
+    from tuneloop_torch import loop
+
+    original, mixes = loop.augment, []
+    seen: list[Any] = []
+
+    def augment(tensors: Any, *rest: Any) -> Any:
+        found = original(tensors, *rest)
+        mixes.append((tensors["pixels"].float(), found[1]))
+        return found
+
+    class Network(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = torch.nn.Linear(3, 3)
+
+        def forward(self, pixels: Any) -> dict[str, Any]:
+            seen.append(pixels.float().mean(dim=(2, 3)) / 255)
+            return {"logits": self.head(seen[-1])}
+
+        def layer_groups(self) -> list[list[str]]:
+            return [["head.weight", "head.bias"]]
+
+    monkeypatch.setattr(loop, "augment", augment)
+    # A row's label can be read from its first pixel, so that no order need be known.
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 3, 4, 4)).astype(np.uint8)
+    labels = np.arange(12) % 3
+    pixels[:, 0, 0, 0] = labels
+    rows = Dataset.from_dict({"pixels": pixels.tolist(), "labels": labels.tolist(), "length": [0] * 12})
+    tensor = Tensor("pixels", "uint8", ("batch", 3, 4, 4))
+    data = TrainingData(rows, rows, (tensor,), "cross_entropy", lambda *_: {"x": 1.0}, "x", maximize=True)
+    step = first_step(model=Network(), data=data, batch_size=12, augment={"mixup": 1.0})
+    ((images, mix),) = mixes
+    assert 0.02 < mix.share < 0.98
+    assert (mix.order != torch.arange(12)).any()
+    mixed = mix.share * images + (1 - mix.share) * images[mix.order]
+    torch.testing.assert_close(seen[0], mixed.mean(dim=(2, 3)) / 255)
+    own = images[:, 0, 0, 0].long()
+    head = step["model"].head
+    chances = head(seen[0]).detach().log_softmax(1)
+    losses = [-chances[torch.arange(12), label].mean() for label in (own, own[mix.order])]
+    assert step["loss"] == pytest.approx(float(mix.share * losses[0] + (1 - mix.share) * losses[1]), rel=1e-5)
+    assert step["loss"] != pytest.approx(float(losses[0]), rel=1e-4)
+    right = [torch.nn.functional.one_hot(label, 3) for label in (own, own[mix.order])]
+    off = (chances.exp() - mix.share * right[0] - (1 - mix.share) * right[1]) / 12
+    torch.testing.assert_close(step["gradients"]["head.weight"], off.T @ seen[0])
+
+
 def test_cached_features_and_augmentation_exclude_each_other() -> None:
     from tuneloop_torch import FeatureExtraction
 

@@ -74,3 +74,43 @@ def test_what_is_frozen_is_not_drawn(tiny, tmp_path):
         Full(options).fit(tiny.model(), tiny.data(), tmp_path, 0, lambda _: None)
     with pytest.raises(PluginError, match=r"tune\.reinitialize\.layers is 4, but the model has 3 layers"):
         drawn(tiny, layers=4)
+
+
+def test_the_head_alone_may_be_drawn_where_it_alone_is_trained(tiny, first_step):
+    from tuneloop_torch import FeatureExtraction
+
+    found = first_step(FeatureExtraction, reinitialize={"head": "zero"})
+    assert found["loss"] == pytest.approx(math.log(tiny.CLASSES))
+    first_step(FeatureExtraction, reinitialize={"names": ["head.*"], "method": "normal"})
+    with pytest.raises(ValueError, match=r"reinitialize\.layers draws layers below the head anew"):
+        FeatureExtraction.Options(reinitialize={"head": "zero", "layers": 1})
+
+
+def test_what_feature_extraction_never_trains_is_not_drawn(tiny, tmp_path):
+    from tuneloop_torch import FeatureExtraction
+
+    model = tiny.model()
+    before = tiny.weights_hash(model)
+    options = FeatureExtraction.Options(reinitialize={"names": ["head.*", "*.layer.2.*"]})
+    with pytest.raises(PluginError, match=r"draws 'backbone\.encoder\.layer\.2\..*, which lies below the head"):
+        FeatureExtraction(options).fit(model, tiny.data(8, 8), tmp_path, 0, lambda _: None)
+    assert tiny.weights_hash(model) == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "settings"),
+    [({"layers": 2}, {"max_layers": 1}), ({"names": ["*embeddings*"]}, {}), ({"layers": 3}, {"layers_per_epoch": 1})],
+)
+def test_what_never_thaws_is_not_drawn(tiny, tmp_path, asked, settings):
+    from tuneloop_torch import GradualUnfreezing
+
+    options = GradualUnfreezing.Options(epochs=2, reinitialize=asked, **settings)
+    with pytest.raises(PluginError, match=r"draws 'backbone\..* anew, which never thaws.*raise tune\.max_layers"):
+        GradualUnfreezing(options).fit(tiny.model(), tiny.data(8, 8), tmp_path, 0, lambda _: None)
+
+
+def test_what_thaws_may_be_drawn(tiny, first_step):
+    from tuneloop_torch import GradualUnfreezing
+
+    found = first_step(GradualUnfreezing, head_epochs=0, max_layers=1, reinitialize={"head": "zero", "layers": 1})
+    assert found["loss"] == pytest.approx(math.log(tiny.CLASSES))

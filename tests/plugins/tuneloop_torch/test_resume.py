@@ -29,6 +29,15 @@ def test_resume_is_bit_exact_after_kills_in_both_stages_and_in_a_save(tiny, run_
     assert last.stdout.strip() == undisturbed
 
 
+def test_two_runs_give_the_same_weights_with_more_than_one_thread(run_tiny, tmp_path):
+    """Two threads cut sums in other places than one, which is used elsewhere; but in the same ones in each run."""
+    # A thread that waits sleeps: on a busy machine spinning would take many times as long.
+    environment = {"TINY_STRATEGY": "full", "OMP_WAIT_POLICY": "PASSIVE"}
+    one, other = (run_tiny("threads", str(tmp_path / name), "2", **environment) for name in ("one", "other"))
+    assert one.returncode == other.returncode == 0, one.stderr + other.stderr
+    assert one.stdout == other.stdout != ""
+
+
 def test_finished_stage_is_loaded_not_trained_again(tiny, tmp_path, undisturbed, monkeypatch):
     tiny.fit(tmp_path)
     from tuneloop_torch.loop import Loop

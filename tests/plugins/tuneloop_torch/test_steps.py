@@ -205,6 +205,38 @@ def test_dropout_changes_the_step_and_none_makes_it_certain(tiny, first_step):
     assert first_step(dropout=0.5)["loss"] != pytest.approx(without["loss"])
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+def test_dropout_of_the_option_falls_anew_in_every_training_step(tiny, tmp_path, monkeypatch, rate):
+    from tuneloop_torch.loop import Loop
+
+    class Enough(BaseException):
+        pass
+
+    original, draws, layers = Loop.training_step, [], set()
+
+    def step(self, module, *rest):
+        for _ in range(2):
+            module.zero_grad()
+            original(self, module, *rest)
+            draws.append({name: p.grad.clone() for name, p in module.named_parameters()})
+        raise Enough
+
+    def note(layer, *_):
+        layers.add((layer.p, layer.training))
+
+    model = tiny.model(dropout=0.1)
+    dropouts = [module for module in model.modules() if isinstance(module, torch.nn.Dropout)]
+    for layer in dropouts:
+        layer.register_forward_pre_hook(note)
+    monkeypatch.setattr(Loop, "training_step", step)
+    with pytest.raises(Enough):
+        Full(Full.Options(epochs=1, batch_size=16, dropout=rate)).fit(model, tiny.data(), tmp_path, 0, lambda _: None)
+    assert layers == {(rate, True)}
+    equal = {torch.equal(gradient, draws[1][name]) for name, gradient in draws[0].items() if gradient.any()}
+    assert equal == {rate == 0.0}
+    assert {layer.p for layer in dropouts} == {0.1}
+
+
 def test_dropout_reaches_models_that_hand_a_number_to_a_function():
     from transformers import WhisperConfig, WhisperModel
 
@@ -263,6 +295,19 @@ def test_feature_extraction_refuses_what_has_no_meaning_there(name):
     value = {"freeze": {"layers": 1}, "layer_decay": 0.5, "gradient_checkpointing": True}[name]
     with pytest.raises(ValueError, match=f"{name} says how layers below the head are trained"):
         FeatureExtraction.Options(**{name: value})
+
+
+def test_feature_extraction_says_what_it_does_not_use():
+    assert set(FeatureExtraction().unused()) == {"learning_rate", "group_by_length"}
+    both = FeatureExtraction(FeatureExtraction.Options(head_learning_rate=None, learning_rate=1e-2))
+    assert set(both.unused()) == {"group_by_length"}
+    assert not Full().unused()
+
+
+@pytest.mark.parametrize("given", [5e-3, None])
+def test_feature_extraction_learns_at_the_heads_rate(first_step, given):
+    found = first_step(FeatureExtraction, head_learning_rate=given, learning_rate=1e-4)["rates"]
+    assert set(found.values()) == {given or 1e-4}
 
 
 def test_the_gradient_of_smoothed_and_weighted_classes_is_the_formulas():

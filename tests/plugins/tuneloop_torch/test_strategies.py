@@ -75,6 +75,30 @@ def test_feature_extraction_runs_the_backbone_once_over_each_row(tiny, tmp_path)
     assert sum(counted) == len(data.train) + len(data.validation)
 
 
+def test_feature_extraction_gives_the_head_its_gradient_and_the_backbone_none(tiny, first_step):
+    import torch
+
+    from tuneloop_torch import FeatureExtraction
+
+    model, tracked = tiny.model(dropout=0.0), []
+    original = model.features
+
+    def features(**inputs):
+        found = original(**inputs)
+        tracked.append((torch.is_grad_enabled(), found.requires_grad, model.training))
+        return found
+
+    model.features = features
+    whole = {"batch_size": 96, "label_smoothing": 0.1}
+    alone, everything = first_step(FeatureExtraction, model=model, **whole), first_step(**whole)
+    assert set(tracked) == {(False, False, False)}, "no gradient is computed below the head, where no dropout falls"
+    assert {name for name, p in model.named_parameters() if p.grad is not None} == {"head.1.weight", "head.1.bias"}
+    assert set(alone["rates"]) == set(alone["gradients"]) == {"head.1.weight", "head.1.bias"}
+    for name, gradient in alone["gradients"].items():
+        assert gradient.any()
+        torch.testing.assert_close(gradient, everything["gradients"][name], rtol=0, atol=1e-5)
+
+
 def test_cached_features_equal_recomputed_ones_and_survive_a_half_written_file(tiny, tmp_path):
     import torch
 
@@ -245,17 +269,17 @@ def test_errors_name_what_is_wrong(tiny, tmp_path):
         Full().fit(model, source, tmp_path / "d", 0, lambda _: None)
 
 
-def test_bfloat16_trains_and_repeats(tiny, tmp_path):
+def test_bfloat16_trains_and_repeats_and_ends_elsewhere_than_float32(tiny, tmp_path):
     from tuneloop_torch import Full
 
-    hashes = set()
-    for run in range(2):
+    hashes = []
+    for run, precision in enumerate(("bfloat16", "bfloat16", "float32")):
         model = tiny.model()
-        options = Full.Options(epochs=2, batch_size=16, precision="bfloat16", class_weights="balanced")
+        options = Full.Options(epochs=2, batch_size=16, precision=precision, class_weights="balanced")
         Full(options).fit(model, tiny.data(), tmp_path / str(run), 0, lambda _: None)
-        hashes.add(tiny.weights_hash(model))
+        hashes.append(tiny.weights_hash(model))
         assert {str(value.dtype) for value in model.state_dict().values()} == {"torch.float32"}
-    assert len(hashes) == 1
+    assert hashes[0] == hashes[1] != hashes[2]
 
 
 def test_unknown_labels_are_left_out_of_training(tiny, tmp_path):

@@ -79,6 +79,19 @@ def test_options_of_one_of_several_plugins_may_be_searched(parse: Any, desk: str
     assert "18: search.space.tune.head_epochs: with 1 there: unknown key" in found
 
 
+def test_an_option_that_the_strategy_does_not_use_is_not_searched(parse: Any, desk: str) -> None:
+    frozen = desk.replace("strategy: gradual-unfreezing", "strategy: frozen")
+    assert parse(frozen).tune.options.learning_rate == 3e-5
+    rates = "tune.learning_rate: [0.1, 0.2]"
+    (found,) = problems(parse, frozen + space(rates))
+    assert found == (
+        "16: search.space.tune.learning_rate: with 0.1 there: strategy 'frozen' does not use tune.learning_rate: "
+        "nothing learns at it"
+    )
+    assert parse(frozen + space("tune.epochs: [1, 2]")).search is not None
+    assert parse(frozen + space(rates, "tune.strategy: [frozen, full]")).search is not None
+
+
 def test_transforms_are_searched_only_where_rows_keep_their_split(parse: Any, desk: str) -> None:
     with_one = desk.replace("split: {", "transforms: [{name: text-clean, column: message}], split: {")
     assert parse(with_one + space("data.transforms[0].column: [message, other]")).search is not None

@@ -53,6 +53,13 @@ class StrategyContract(PluginContract):
         assert isinstance(self.plugin.framework, str)
         assert self.plugin.framework, "framework is empty"
 
+    def test_unused_options(self) -> None:
+        """What it says it does not use are options of its own, each with a reason."""
+        unused = self.create().unused()
+        strange = sorted(set(unused) - set(self.plugin.Options.model_fields))
+        assert not strange, f"unused names {', '.join(strange)}, which Options lacks"
+        assert all(unused.values()), "unused gives no reason for some option"
+
     def test_fit(self, tmp_path: Path) -> None:
         """The model learns, the history is whole, and the best epoch's weights are what is left in the model."""
         model, data = self.model(), self.data()
