@@ -1,7 +1,8 @@
 """Metrics of predicted classes and their probabilities.
 
 A reference of -1 is a label the model does not know: such a row is always answered wrong. Metrics of
-probabilities leave such rows out.
+probabilities leave such rows out. Where a row has any number of labels, each label of each row is a decision of its
+own.
 """
 
 from __future__ import annotations
@@ -119,32 +120,43 @@ class MatthewsCorrelation(ClassificationMetric):
 
 
 class ProbabilityMetric(Metric):
-    """A metric of class probabilities."""
+    """A metric of the probabilities of classes, or of labels."""
 
-    kinds = frozenset({"classification", "tagging"})
+    kinds = frozenset({"classification", "tagging", "multi-label"})
 
     def known(self, predictions: Predictions, references: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Probabilities `float32 [n, classes]` and positions `int64 [n]` of the rows with a known label.
+
+        Where a row has any number of labels: as they are, with 0 and 1 `int64 [n, labels]`; see `several`.
 
         Raises:
             DataError: There are no probabilities.
         """
         if predictions.scores is None:
             raise DataError(f"metric {self.name!r} needs the probability of every class")
+        if several(predictions.scores, references):
+            return predictions.scores, np.clip(references, 0, 1)
         predictions, references = each(predictions, references)
         assert predictions.scores is not None
         rows = references >= 0
         return predictions.scores[rows], references[rows]
 
 
+def several(scores: NDArray[Any], references: NDArray[Any]) -> bool:
+    """Whether a row has any number of labels: then both sides are `[n, labels]`."""
+    return scores.ndim == references.ndim == 2
+
+
 class Auroc(ProbabilityMetric):
-    """How well probabilities rank rows of a class above the others, averaged over the classes present."""
+    """How well probabilities rank rows of a class, or label, above the others, averaged over those present."""
 
     name, maximize = "auroc", True
 
     def compute(self, predictions: Predictions, references: NDArray[Any]) -> float:
-        """One against the rest for each class that some rows have and some have not."""
+        """One against the rest for each class, or label, that some rows have and some have not."""
         scores, truth = self.known(predictions, references)
+        if several(scores, truth):
+            return self._of_labels(scores, truth)
         present = [label for label in np.unique(truth).tolist() if 0 < (truth == label).sum() < len(truth)]
         if not present:
             raise DataError(
@@ -156,7 +168,24 @@ class Auroc(ProbabilityMetric):
             call(self.name, "classification", "binary_auroc", scores[:, label], (truth == label).astype(np.int64))
             for label in present
         ]
-        return float(np.mean(values))
+        return _mean_area(values)
+
+    def _of_labels(self, scores: NDArray[Any], truth: NDArray[Any]) -> float:
+        ranked = [label for label in range(truth.shape[1]) if 0 < truth[:, label].sum() < len(truth)]
+        if not ranked:
+            raise DataError(
+                f"metric {self.name!r} needs a label that some rows have and some have not, and there is none in "
+                f"{len(truth)} rows. Hold more rows back, or leave the metric out of evaluate.metrics"
+            )
+        values = [
+            call(self.name, "classification", "binary_auroc", scores[:, label], truth[:, label]) for label in ranked
+        ]
+        return _mean_area(values)
+
+
+def _mean_area(values: list[float]) -> float:
+    # Sums in float32 may end a hair above 1.
+    return float(np.clip(np.mean(values), 0.0, 1.0))
 
 
 def _named(predictions: Predictions, truth: NDArray[Any]) -> str:
@@ -170,8 +199,12 @@ class CalibrationError(ProbabilityMetric):
     name, maximize = "calibration_error", False
 
     def compute(self, predictions: Predictions, references: NDArray[Any]) -> float:
-        """The expected calibration error."""
+        """The expected calibration error; of labels, how far decisions are as often right as they are sure of it."""
         scores, truth = self.known(predictions, references)
+        if several(scores, truth):
+            # Two classes a decision, the one that one half falls to first: of equal ones, the first is the answer.
+            scores = np.stack([scores.reshape(-1), 1 - scores.reshape(-1)], axis=1)
+            truth = 1 - truth.reshape(-1)
         return call(
             self.name,
             "classification",

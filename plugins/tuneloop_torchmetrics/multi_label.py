@@ -17,8 +17,8 @@ class MultiLabelMetric(Metric):
     maximize = True
     kinds = frozenset({"multi-label"})
     function: ClassVar[str]
-    average: ClassVar[Literal["none", "micro"]]
-    """How labels are joined; `none`: the mean over those that some row has."""
+    average: ClassVar[Literal["none", "micro"] | None] = None
+    """How labels are joined; `none`: the mean over those that some row has; None: the function is of whole rows."""
 
     def compute(self, predictions: Predictions, references: NDArray[Any]) -> float:
         """The value over all rows; 0 where nothing was right."""
@@ -31,7 +31,9 @@ class MultiLabelMetric(Metric):
         present = np.flatnonzero(truth.any(axis=0)) if self.average == "none" else None
         if present is not None and not len(present):
             raise DataError(f"metric {self.name!r} cannot be computed on rows without any label")
-        options: dict[str, Any] = {"num_labels": truth.shape[1], "average": self.average}
+        options: dict[str, Any] = {"num_labels": truth.shape[1]}
+        if self.average is not None:
+            options["average"] = self.average
         return call(self.name, "classification", self.function, values, truth, mean_of=present, **options)
 
 
@@ -59,18 +61,17 @@ class LabelRecall(MultiLabelMetric):
     name, function, average = "label_recall", "multilabel_recall", "micro"
 
 
-class SubsetAccuracy(Metric):
+class SubsetAccuracy(MultiLabelMetric):
     """The share of rows that got exactly the right labels."""
 
-    name, maximize = "subset_accuracy", True
-    kinds = frozenset({"multi-label"})
+    name, function = "subset_accuracy", "multilabel_exact_match"
 
-    def compute(self, predictions: Predictions, references: NDArray[Any]) -> float:
-        """0 to 1.
+    def parts(self, predictions: Predictions, references: NDArray[Any]) -> NDArray[np.float64]:
+        """Whether a row's labels are exactly right, and 1."""
+        right = (np.clip(predictions.values, 0, 1) == np.clip(references, 0, 1)).all(axis=1)
+        return np.stack([right, np.ones(len(right))], axis=1).astype(np.float64)
 
-        Raises:
-            DataError: There are no rows.
-        """
-        if not len(references):
-            raise DataError(f"metric {self.name!r} cannot be computed on 0 rows")
-        return float((predictions.values == references).all(axis=1).mean())
+    def joined(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rows that are right by all rows."""
+        found: NDArray[np.float64] = sums[..., 0] / sums[..., 1]
+        return found

@@ -21,7 +21,7 @@ from tuneloop.artifact import PREPROCESSOR, Artifact
 from tuneloop.preprocessing.changing import ChangingPreprocessor
 from tuneloop.serving.binding import BoundGraph
 from tuneloop.serving.device import Device, on_cuda, open_session
-from tuneloop.tasks.temperature import tempered
+from tuneloop.tasks.temperature import decides_apart, tempered
 
 if TYPE_CHECKING:
     from tuneloop.plugins import PluginManager
@@ -90,6 +90,7 @@ class Predictor:
         """
         self._session = open_session(model, session_options(threads), device)
         self.task, self.preprocessor, self.temperature = task, preprocessor, temperature
+        self._apart = decides_apart(task)
         self.input_names = tuple(item.name for item in self._session.get_inputs())
         self.output_names = tuple(item.name for item in self._session.get_outputs())
         self._bound = BoundGraph(self._session, self.output_names) if on_cuda(self._session) else None
@@ -127,9 +128,9 @@ class Predictor:
         """One call of the graph: named inputs to named outputs, first axis the batch; `logits` by the temperature."""
         feed = {name: inputs[name] for name in self.input_names}
         if self._bound is not None:
-            return tempered(self._bound.run(feed), self.temperature)
+            return tempered(self._bound.run(feed), self.temperature, apart=self._apart)
         found = dict(zip(self.output_names, self._session.run(None, feed), strict=True))
-        return tempered(found, self.temperature)
+        return tempered(found, self.temperature, apart=self._apart)
 
     def outputs(self, encoded: Sequence[Encoded], rows: int) -> Arrays:
         """Run every group and put the outputs back into row order."""

@@ -21,6 +21,7 @@ from tuneloop.artifact import (
     Part,
     PluginUse,
     Signature,
+    Temperature,
     Variant,
     seal,
 )
@@ -79,6 +80,11 @@ def make_graph(seed: int) -> Any:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
 
 
+def tempered_by(value: float) -> Temperature:
+    """The temperature of a manifest, as if it had been fitted."""
+    return Temperature(value=value, rows=40, reason="log loss 0.9 -> 0.6", error_before=0.2, error_after=0.1)
+
+
 def make_artifact(
     folder: Path,
     seed: int = 0,
@@ -87,6 +93,7 @@ def make_artifact(
     wrong_answers: bool = False,
     graph: Any = None,
     plugins: tuple[PluginUse, ...] = (),
+    temperature: float = 1.0,
 ) -> Artifact:
     folder.mkdir(parents=True)
     save(graph or make_graph(seed), folder / "model.onnx")
@@ -103,7 +110,7 @@ def make_artifact(
     (folder / "preprocessor").mkdir()
     preprocessor.save(folder / "preprocessor")
     task = TabularClassification(("low", "high"))
-    predictor = Predictor(folder / "model.onnx", task, preprocessor)
+    predictor = Predictor(folder / "model.onnx", task, preprocessor, temperature=temperature)
     rows = make_rows(40)
     done = predictor.predict(rows)
     answers = [{**answer, "confidence": 0.123} if wrong_answers else answer for answer in done.answers]
@@ -142,6 +149,7 @@ def make_artifact(
         data=DataUse(fingerprint="none", rows={"train": 1}),
         lineage=Lineage(parent=None, pipeline="none"),
         plugins=(own, *plugins),
+        temperature=None if temperature == 1.0 else tempered_by(temperature),
         libraries={},
     )
     return seal(folder, manifest)

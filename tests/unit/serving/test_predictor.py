@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -10,8 +12,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from tuneloop.api import ArtifactError, Column, Encoded, Preprocessor, RequestError, Tensor
+from tuneloop.artifact import Artifact
+from tuneloop.plugins import default_manager
 from tuneloop.serving.predictor import Predictor
-from tuneloop.tasks import TextClassification
+from tuneloop.tasks import MultiLabelClassification, TextClassification
 
 
 class Letters(Preprocessor):
@@ -86,3 +90,38 @@ def test_a_file_that_is_no_graph_says_which(tmp_path: Path) -> None:
     broken.write_bytes(b"no graph")
     with pytest.raises(ArtifactError, match=r"cannot load .*model\.onnx"):
         Predictor(broken, TextClassification(["a", "b"]), Letters())
+
+
+def logits_of(graph: Path, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    """What the graph itself gives, in double precision."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+    return session.run(["logits"], inputs)[0].astype(np.float64)
+
+
+def test_an_artifact_is_served_by_the_temperature_of_its_manifest(
+    artifacts: Callable[..., Artifact], tiny_rows: Callable[..., list[dict[str, Any]]]
+) -> None:
+    artifact = artifacts(4, temperature=2.5)
+    prediction = Predictor.open(artifact, default_manager()).predict(tiny_rows(12, 3))
+    (group,) = prediction.encoded
+    logits = logits_of(artifact.model, dict(group.inputs))
+    weights = np.exp(logits / 2.5)
+    wanted = weights / weights.sum(axis=1, keepdims=True)
+    scores = np.array([list(answer["scores"].values()) for answer in prediction.answers])
+    assert scores == pytest.approx(wanted, abs=1e-6)
+    assert [answer["confidence"] for answer in prediction.answers] == pytest.approx(wanted.max(axis=1), abs=1e-6)
+    assert prediction.outputs["embedding"] == pytest.approx(group.inputs["numeric"]), "only logits are divided"
+    plain = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert np.abs(wanted - plain).max() > 0.05
+
+
+def test_labels_are_served_by_the_logistic_function_of_tempered_logits(model: Path) -> None:
+    rows = [{"text": text} for text in ("\x01", "\x03a", "b", "\x02")]
+    predictor = Predictor(model, MultiLabelClassification(["high", "low"]), Letters(), temperature=40.0)
+    answers = predictor.predict(rows).answers
+    tops = np.array([1.0, 97.0, 98.0, 2.0])
+    wanted = 1 / (1 + np.exp(-np.stack([tops, -tops], axis=1) / 40))
+    assert [list(answer["scores"].values()) for answer in answers] == pytest.approx(wanted, abs=1e-6)
+    assert [answer["labels"] for answer in answers] == [["high"]] * 4

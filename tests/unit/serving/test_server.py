@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -26,9 +27,11 @@ from tuneloop.serving.loader import load_version
 from tuneloop.serving.packaging.bento import bento_folder, build_bento
 from tuneloop.serving.server import ServerProcess, start_server
 from tuneloop.serving.versions.channel import Channel, ChannelEntry, write_channel
+from tuneloop.tasks.classification import softmax
 
 MODEL = "tiny-income"
 WORKERS = 2
+TEMPERATURE = 2.5
 GOOD = {"age": 30, "hours per week": 40.5, "job": "cook"}
 
 
@@ -69,7 +72,7 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def bento(tmp_path_factory: pytest.TempPathFactory, artifacts: Callable[..., Artifact]) -> tuple[Artifact, Path]:
-    artifact, home = artifacts(1), tmp_path_factory.mktemp("store") / ".tuneloop" / "bentoml"
+    artifact, home = artifacts(1, temperature=TEMPERATURE), tmp_path_factory.mktemp("store") / ".tuneloop" / "bentoml"
     return artifact, bento_folder(home, build_bento(artifact, "1", home=home))
 
 
@@ -102,13 +105,17 @@ def stage(
 
 def test_rows_get_the_answers_of_the_model(stage: Stage, tiny_rows: Callable[..., list[dict[str, Any]]]) -> None:
     rows = tiny_rows(20, 9)
-    expected = load_version(stage.versions["1"].folder, "1").predictor.predict(rows).answers
+    predictor = load_version(stage.versions["1"].folder, "1").predictor
+    expected = predictor.predict(rows).answers
+    predictor.temperature = 1.0
+    cooled = softmax(predictor.predict(rows).outputs["logits"].astype(np.float64) / TEMPERATURE)
     answer = stage.client.post("/predict", json={"rows": rows})
     assert answer.status_code == 200
     body = answer.json()
     assert (body["model"], body["version"]) == (MODEL, "1")
     assert len({one["id"] for one in body["predictions"]}) == 20
-    for one, wanted in zip(body["predictions"], expected, strict=True):
+    for one, wanted, scores in zip(body["predictions"], expected, cooled, strict=True):
+        assert list(one["scores"].values()) == pytest.approx(scores.tolist(), abs=1e-6)
         assert one["label"] == wanted["label"]
         assert one["confidence"] == pytest.approx(wanted["confidence"], rel=1e-6)
         assert one["scores"] == pytest.approx(wanted["scores"], rel=1e-6)

@@ -193,8 +193,13 @@ def _moved(judged: Judged, labels: tuple[str, ...]) -> Judged:
         # Below 0 are marks such as "no place", which mean the same everywhere.
         return np.where(positions >= 0, places[np.maximum(positions, 0)], positions)
 
-    scores = None
-    if predictions.scores is not None:
-        scores = np.zeros((*predictions.scores.shape[:-1], len(labels)), dtype=predictions.scores.dtype)
-        scores[..., places] = predictions.scores
+    def spread(columns: NDArray[Any]) -> NDArray[Any]:
+        found = np.zeros((*columns.shape[:-1], len(labels)), dtype=columns.dtype)
+        found[..., places] = columns
+        return found
+
+    scores = None if predictions.scores is None else spread(predictions.scores)
+    if scores is not None and scores.ndim == predictions.values.ndim == 2:
+        # Any number of labels a row: what is held of each is a column, not a position.
+        return Predictions(spread(predictions.values), scores, labels), spread(references)
     return Predictions(move(predictions.values), scores, labels), move(references)

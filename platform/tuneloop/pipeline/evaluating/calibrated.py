@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuneloop.api import NO_PLACE, Arrays, SignalBatch, Task
 from tuneloop.artifact import Temperature
 from tuneloop.pipeline.evaluating.reliability import Reliability, reliability
 from tuneloop.pipeline.evaluating.scoring import judge
-from tuneloop.pipeline.evaluating.temperature import Fitted, fit_temperature, labelled
+from tuneloop.pipeline.evaluating.temperature import Fitted, decisions, fit_temperature, labelled
 from tuneloop.serving.predictor import Predictor
-from tuneloop.tasks.temperature import tempered, tempers
+from tuneloop.tasks.temperature import decides_apart, tempered, tempers
 
 Values = Sequence[Any]
 
@@ -46,7 +47,7 @@ def calibrate(
     first = batches["validation"].outputs.get("logits")
     if not tempers(task) or first is None or first.shape[-1] != len(task.output_names):
         return dict(batches), None
-    fitted = fit_temperature(*labelled(first, task.targets(values["validation"])))
+    fitted = _fitted(task, first, task.targets(values["validation"]))
     if not wanted:
         fitted = Fitted(1.0, fitted.rows, "left at 1: the project asks for no calibration (evaluate.calibrate)")
     predictor.temperature = fitted.temperature
@@ -66,13 +67,23 @@ def calibrate(
     return answered, Calibrated(temperature, before, after)
 
 
+def _fitted(task: Task, logits: NDArray[Any], targets: NDArray[Any]) -> Fitted:
+    if decides_apart(task):
+        return fit_temperature(*decisions(logits, targets), unit="decisions on labels")
+    return fit_temperature(*labelled(logits, targets))
+
+
 def _again(task: Task, batch: SignalBatch, temperature: float) -> SignalBatch:
-    outputs = tempered(batch.outputs, temperature)
+    outputs = tempered(batch.outputs, temperature, apart=decides_apart(task))
     return replace(batch, outputs=outputs, answers=task.answers_to(batch.rows, outputs))
 
 
 def _reliability(task: Task, outputs: Arrays, values: Values) -> Reliability:
     predictions, references = judge(task, outputs, values)
     assert predictions.scores is not None
+    if decides_apart(task):
+        # As sure of a label that does not apply as of one that does; answers are right or wrong label by label.
+        sure, right = np.maximum(predictions.scores, 1 - predictions.scores), predictions.values == references
+        return reliability(sure.reshape(-1), right.reshape(-1))
     here = references != NO_PLACE
     return reliability(predictions.scores.max(axis=-1)[here], np.asarray(predictions.values == references)[here])

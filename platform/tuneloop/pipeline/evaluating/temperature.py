@@ -30,7 +30,7 @@ class Fitted:
     reason: str
 
 
-def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.integer]) -> Fitted:
+def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.integer], unit: str = "rows") -> Fitted:
     """The temperature that makes the right answers most likely; 1 unless it also does so on rows it is not fitted on.
 
     The negative log-likelihood is convex in 1/T, so halving the interval in which its slope changes sign finds it.
@@ -38,6 +38,7 @@ def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.integer]) ->
     Args:
         logits: `float [n, k]`.
         truth: Positions of the right labels, `int [n]`, none below 0.
+        unit: What they are, in words.
     """
     if len(truth) > _MOST_ROWS:
         at = np.random.default_rng(_SEED).choice(len(truth), _MOST_ROWS, replace=False)
@@ -48,7 +49,7 @@ def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.integer]) ->
         return Fitted(
             1.0,
             rows,
-            f"left at 1: {wrong} wrong answers among {rows} validation rows are too few to tell "
+            f"left at 1: {wrong} wrong answers among {rows} validation {unit} are too few to tell "
             f"({_LEAST_WRONG} among {_LEAST_ROWS} would do)",
         )
     away = np.asarray(logits, dtype=np.float64)
@@ -63,7 +64,7 @@ def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.integer]) ->
     said = f"log loss on rows it was not fitted on {before / rows:.4f} -> {after / rows:.4f}"
     if after >= before:
         return Fitted(1.0, rows, f"left at 1: {said} ({_FOLDS} folds)")
-    return Fitted(_best(away, truth), rows, f"{said} ({_FOLDS} folds of {rows} validation rows)")
+    return Fitted(_best(away, truth), rows, f"{said} ({_FOLDS} folds of {rows} validation {unit})")
 
 
 def labelled(logits: NDArray[np.floating], targets: NDArray[np.integer]) -> tuple[Floats, NDArray[np.int64]]:
@@ -85,6 +86,20 @@ def labelled(logits: NDArray[np.floating], targets: NDArray[np.integer]) -> tupl
         truth.append(here[here >= 0])
     empty = np.zeros((0, logits.shape[2]))
     return np.concatenate([empty, *found]).astype(np.float64), np.concatenate([np.zeros(0, np.int64), *truth])
+
+
+def decisions(logits: NDArray[np.floating], targets: NDArray[np.floating]) -> tuple[Floats, NDArray[np.int64]]:
+    """Every label of every row as a row of two classes, it does not apply and it does: `[n * k, 2]` and `[n * k]`.
+
+    The softmax of 0 and a logit is the logistic function of the logit, and the log loss is binary cross entropy: one
+    temperature for all labels is found as that of classes is.
+
+    Args:
+        logits: `float [n, k]`, one a label.
+        targets: 1 where a label applies, 0 elsewhere, `float [n, k]`.
+    """
+    given = np.asarray(logits, np.float64).reshape(-1)
+    return np.stack([np.zeros_like(given), given], axis=1), (targets > 0.5).reshape(-1).astype(np.int64)
 
 
 def likeliest(scores: Floats, truth: NDArray[np.integer]) -> Floats:

@@ -6,14 +6,15 @@ most frequent answer (or the mean), and a linear probe on the frozen model's fea
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.api import ABSENT, NO_PLACE, Columns, DataError, Predictions, Preprocessor, Task
+from tuneloop.api import ABSENT, NO_PLACE, Arrays, Columns, DataError, Predictions, Preprocessor, Row, Task, scatter
 from tuneloop.artifact import PREPROCESSOR
-from tuneloop.pipeline.data.encoded import check_rows
+from tuneloop.pipeline.data.encoded import as_dataset, check_rows
 from tuneloop.pipeline.data.encoding import Encoding, encode_split, process_count
 from tuneloop.pipeline.data.quoted import Quoted, quoted_rows
 from tuneloop.pipeline.data.rows import model_rows, open_rows, truths
@@ -32,6 +33,9 @@ from tuneloop.pipeline.tuning.speech import speech_findings
 from tuneloop.preprocessing.source import SourcePreprocessor
 from tuneloop.tasks.written import writes
 
+if TYPE_CHECKING:
+    from datasets import Dataset
+
 ENCODED = ("train", "validation", "test")
 PLACED = "placed"
 """Key of the output: by split, the positions of the rows that were encoded."""
@@ -39,7 +43,7 @@ _PROBE_ROWS = 5000
 _PROBE_TEXTS = 1000
 """The same where each word of a row has a label: a text has some twenty of them."""
 _PROBE_SPANS = 300
-"""The same where an answer is a part of its row: a text has some two hundred tokens."""
+"""The same where an answer is a part of its row: a text has some two hundred tokens. As many are answered at once."""
 _SMALLEST = -30.0
 """Logit of a label that the probe thinks impossible: its logarithm would be infinite."""
 
@@ -69,7 +73,9 @@ def run(context: StepContext) -> dict[str, Any]:
     placed = {name: _encode(context, name, task, preprocessor, columns) for name in ENCODED}
     findings = speech_findings(context, task, preprocessor, ENCODED) if task.loss == "ctc" else []
     scorer = Scorer(context.project, context.plugins)
-    quoted = quoted_rows(context, "test", preprocessor, placed["test"].tolist()) if task.loss == "span" else None
+    # All rows, also those whose answer is nowhere in them: the served model is judged on them too.
+    every = range(len(parts.split_rows(context, "test")))
+    quoted = quoted_rows(context, "test", preprocessor, every) if task.loss == "span" else None
     constant = scorer.score(*_constant(context, task, quoted), scorer.needed)
     probed = _probe(context, task, preprocessor, quoted)
     keep_probe(context.folder, probed)
@@ -160,11 +166,9 @@ def _probe(
         model = base.build(context.project.root, task, preprocessor)
         encoded = open_rows(context.folder / "test")
         return decoded(task, untuned_frames(parts.strategy(context, base), model, preprocessor.tensors, encoded), test)
+    if quoted is not None:
+        return judge(task, _span_outputs(context, task, preprocessor, quoted[0]), quoted[1], quoted[0])
     features = _features(context, task, preprocessor)
-    if task.loss == "span":
-        assert quoted is not None
-        logits = probe_spans(features["train"], train[: len(features["train"])], features["test"])
-        return judge(task, {"logits": logits}, quoted[1][: len(logits)], quoted[0][: len(logits)])
     if task.loss == "binary_cross_entropy":
         return decoded(task, probe_labels(features["train"], train, features["test"]), test)
     if train.ndim == 2:
@@ -203,17 +207,36 @@ def _features(context: StepContext, task: Task, preprocessor: Preprocessor) -> d
         "train": open_rows(context.folder / "train"),
         "test": open_rows(context.folder / "test"),
     }
-    most = {"tagging": _PROBE_TEXTS, "span": _PROBE_SPANS}.get(str(task.judged_as), _PROBE_ROWS)
+    most = _PROBE_TEXTS if task.judged_as == "tagging" else _PROBE_ROWS
     rows["train"] = rows["train"].select(range(min(len(rows["train"]), most)))
-    if task.loss == "span":
-        rows["test"] = rows["test"].select(range(min(len(rows["test"]), most)))
     if not task.roles:
         return _table_features(rows, preprocessor)
+    read = _reader(context, task, preprocessor)
+    return {name: read(found) for name, found in rows.items()}
+
+
+def _reader(context: StepContext, task: Task, preprocessor: Preprocessor) -> Callable[[Dataset], NDArray[Any]]:
+    """What the frozen model makes of encoded rows."""
     base = parts.base_model(context)
     strategy = parts.strategy(context, base)
     parts.seed_everything(context.project.tune.seed)
     model = base.build(context.project.root, task, preprocessor)
-    return {name: strategy.features(model, found, preprocessor.tensors) for name, found in rows.items()}
+    return lambda rows: strategy.features(model, rows, preprocessor.tensors)
+
+
+def _span_outputs(context: StepContext, task: Task, preprocessor: Preprocessor, asked: Sequence[Row]) -> Arrays:
+    """Of all rows, some at a time: features of every token of every row would fill the memory."""
+    read = _reader(context, task, preprocessor)
+    train = open_rows(context.folder / "train")
+    train = train.select(range(min(len(train), _PROBE_SPANS)))
+    answer = probe_spans(read(train), _labels(context, "train")[: len(train)])
+    groups: list[tuple[Sequence[int], Arrays]] = []
+    for start in range(0, len(asked), _PROBE_SPANS):
+        some = asked[start : start + _PROBE_SPANS]
+        places = np.zeros((len(some), 2), dtype=np.int64)
+        logits = answer(read(as_dataset(preprocessor.encode(some), places, preprocessor.tensors)))
+        groups.append((range(start, start + len(some)), {"logits": logits}))
+    return scatter(groups, len(asked))
 
 
 def _table_features(rows: dict[str, Any], preprocessor: Preprocessor) -> dict[str, NDArray[Any]]:
@@ -231,4 +254,4 @@ def _table_features(rows: dict[str, Any], preprocessor: Preprocessor) -> dict[st
     return {name: np.concatenate(arrays, axis=1) for name, arrays in found.items()}
 
 
-STEP = Step("baseline", 3, ("split",), _inputs, run)
+STEP = Step("baseline", 4, ("split",), _inputs, run)

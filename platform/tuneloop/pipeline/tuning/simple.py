@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -73,19 +74,20 @@ def constant_spans(task: Task, targets: NDArray[Any], quoted: Quoted) -> tuple[P
     return judge(task, {"logits": logits}, quoted[1], quoted[0])
 
 
-def probe_spans(features: NDArray[Any], targets: NDArray[Any], asked: NDArray[Any]) -> Floats:
-    """Logits `float32 [m, places, 2]` of two logistic regressions: does an answer begin here, does it end here?
+def probe_spans(features: NDArray[Any], targets: NDArray[Any]) -> Callable[[NDArray[Any]], Floats]:
+    """Two logistic regressions: does an answer begin here, does it end here?
 
     Args:
         features: Of the training rows, `[n, places, d]`; `ABSENT` where a place holds nothing.
         targets: First and last place of each answer among those that hold something, `int64 [n, 2]`.
-        asked: Features of the rows to answer, `[m, places, d]`.
+
+    Returns:
+        Gives the logits `float32 [m, places, 2]` of rows to answer, from their features `[m, places, d]`.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
-    held = asked[..., 0] > ABSENT / 2
-    logits = np.full((*held.shape, 2), ABSENT, dtype=np.float32)
+    models = []
     generator = np.random.default_rng(_SEED)
     for edge in range(2):
         rows, truth = [], []
@@ -97,5 +99,13 @@ def probe_spans(features: NDArray[Any], targets: NDArray[Any], asked: NDArray[An
         known = np.concatenate(rows)
         scaler = StandardScaler().fit(known)
         model = LogisticRegression(max_iter=200, class_weight="balanced").fit(scaler.transform(known), truth)
-        logits[held, edge] = model.decision_function(scaler.transform(asked[held]))
-    return logits
+        models.append((scaler, model))
+
+    def answer(asked: NDArray[Any]) -> Floats:
+        held = asked[..., 0] > ABSENT / 2
+        logits = np.full((*held.shape, 2), ABSENT, dtype=np.float32)
+        for edge, (scaler, model) in enumerate(models):
+            logits[held, edge] = model.decision_function(scaler.transform(asked[held]))
+        return logits
+
+    return answer

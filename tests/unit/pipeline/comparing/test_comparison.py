@@ -10,7 +10,9 @@ from tuneloop.pipeline.comparing.comparison import compare, compare_rights, righ
 from tuneloop.pipeline.comparing.paired import Paired
 from tuneloop.pipeline.comparing.resampled import Resampled
 from tuneloop.pipeline.evaluating.scoring import judge
+from tuneloop.tasks.multi_label import MultiLabelClassification
 from tuneloop.tasks.text_classification import TextClassification
+from tuneloop_torchmetrics import tuneloop_metrics
 
 
 class Share(Metric):
@@ -171,3 +173,27 @@ def test_a_row_more_is_no_proof_though_the_metric_is_computed_in_float32():
     found = compare(scorer, "macro_f1", judged(before), judged(after))
     assert 0 < found.gain < 0.01
     assert found.p_better(0.025) == pytest.approx(0.5, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "held"),
+    [("label_f1", "bac", "abc"), ("subset_accuracy", "ca", "abc"), ("label_f1", "ab", "ab"), ("auroc", "ca", "abc")],
+)
+def test_rows_of_any_number_of_labels_are_compared_label_by_label(name, known, held):
+    """The champion's labels stand in another order, or lack one that rows have, or have not: that changes nothing."""
+    metric = next(metric for metric in tuneloop_metrics() if metric.name == name)()
+    random = np.random.default_rng(3)
+    applies = (random.random((80, 3)) < 0.4) & [label in held for label in "abc"]
+    values = [["abc"[at] for at in np.flatnonzero(row)] for row in applies]
+    better, worse = (random.normal(2.0 * applies - 1, spread).astype(np.float32) for spread in (1.0, 2.0))
+    worse[:, [label not in known for label in "abc"]] = -1e9
+
+    def judged(labels, logits):
+        outputs = logits[:, ["abc".index(label) for label in labels]]
+        return judge(MultiLabelClassification(tuple(labels)), {"logits": outputs}, values)
+
+    scorer = SimpleNamespace(metrics={name: metric})
+    found = compare(scorer, name, judged(known, worse), judged("abc", better))
+    alike = compare(scorer, name, judged("abc", worse), judged("abc", better))
+    assert list(found.as_json().values())[1:] == pytest.approx(list(alike.as_json().values())[1:], abs=1e-6)
+    assert found.low < found.gain < found.high

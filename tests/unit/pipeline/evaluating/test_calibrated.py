@@ -7,7 +7,7 @@ from tuneloop.api import SignalBatch
 from tuneloop.pipeline.evaluating.calibrated import calibrate
 from tuneloop.pipeline.evaluating.reliability import reliability
 from tuneloop.pipeline.evaluating.scoring import judge
-from tuneloop.tasks import TabularRegression, TextClassification
+from tuneloop.tasks import MultiLabelClassification, TabularRegression, TextClassification
 from tuneloop_torchmetrics import CalibrationError
 
 
@@ -62,6 +62,30 @@ def test_a_project_may_ask_for_none():
     assert predictor.temperature == found.temperature.value == 1.0
     assert "evaluate.calibrate" in found.temperature.reason
     assert answered["test"] is batches["test"]
+
+
+def test_labels_of_an_overconfident_model_are_cooled_and_stay_the_same():
+    task = MultiLabelClassification(["a", "b", "c"])
+    batches, values = {}, {}
+    for seed, name in enumerate(("validation", "test")):
+        generator = np.random.default_rng(seed)
+        logits = generator.normal(-0.5, 1.5, (800, 3))
+        applies = generator.random(logits.shape) < 1 / (1 + np.exp(-logits))
+        # On test there is also a label that the model does not know.
+        more = ["new"] if name == "test" else []
+        values[name] = [[task.labels[at] for at in np.flatnonzero(row)] + more * (seed % 2) for row in applies]
+        outputs = {"logits": (logits * 4).astype(np.float32)}
+        batches[name] = SignalBatch([{}] * len(logits), [], outputs, task.answers(outputs))
+    predictor = Served(task)
+    answered, found = calibrate(predictor, batches, values, wanted=True)
+    assert predictor.temperature == found.temperature.value == pytest.approx(4.0, rel=0.1)
+    assert "2400 validation decisions on labels" in found.temperature.reason
+    old, new = batches["test"].answers, answered["test"].answers
+    assert [set(one["labels"]) for one in old] == [set(one["labels"]) for one in new]
+    assert found.temperature.error_after < found.temperature.error_before - 0.05
+    for batch, error in ((batches, found.before), (answered, found.after)):
+        measured = CalibrationError().compute(*judge(task, batch["test"].outputs, values["test"]))
+        assert error.error == pytest.approx(measured, abs=1e-4)
 
 
 def test_numbers_have_no_temperature():

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tuneloop.api import ABSENT
-from tuneloop.pipeline.evaluating.temperature import fit_temperature, labelled, likeliest
-from tuneloop.tasks import TabularRegression, TextClassification, TokenClassification
+from tuneloop.pipeline.evaluating.temperature import decisions, fit_temperature, labelled, likeliest
+from tuneloop.tasks import MultiLabelClassification, TabularRegression, TextClassification, TokenClassification
 from tuneloop.tasks.classification import softmax
-from tuneloop.tasks.temperature import tempered, tempers
+from tuneloop.tasks.multi_label import sigmoid
+from tuneloop.tasks.temperature import decides_apart, tempered, tempers
 
 
 def truthful(rows=3000, classes=4, seed=0):
@@ -88,3 +89,43 @@ def test_it_is_for_answers_that_are_a_softmax():
     assert tempers(TextClassification)
     assert tempers(TokenClassification)
     assert not tempers(TabularRegression)
+    assert [decides_apart(task) for task in (MultiLabelClassification, TextClassification)] == [True, False]
+    assert tempers(MultiLabelClassification)
+
+
+@pytest.mark.parametrize("factor", [0.4, 3.0])
+def test_labels_share_the_temperature_that_minimises_binary_cross_entropy(factor):
+    from scipy.optimize import minimize_scalar
+
+    generator = np.random.default_rng(5)
+    logits = generator.normal(-1, 2, (1000, 3))
+    targets = (generator.random(logits.shape) < 1 / (1 + np.exp(-logits))).astype(np.float32)
+    given = logits * factor
+
+    def entropy(temperature):
+        return np.logaddexp(0, -(2 * targets - 1) * given / temperature).mean()
+
+    found = fit_temperature(*decisions(given, targets), unit="decisions")
+    assert found.temperature == pytest.approx(minimize_scalar(entropy, bounds=(0.05, 20)).x, rel=1e-3)
+    assert found.temperature == pytest.approx(factor, rel=0.1)
+    assert found.rows == 3000
+    assert "3000 validation decisions" in found.reason
+
+
+near = st.one_of(floats, st.floats(-(2.0**-16), 2.0**-16, width=32))
+
+
+@given(arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 6)), elements=near), st.floats(0.05, 20))
+def test_the_same_labels_apply_at_any_temperature(logits, temperature):
+    scaled = tempered({"logits": logits}, temperature, apart=True)["logits"]
+    assert scaled.dtype == np.float32
+    assert (sigmoid(scaled) >= 0.5).tolist() == (sigmoid(logits) >= 0.5).tolist()
+    away = np.abs(logits) > 1e-4
+    assert scaled[away] == pytest.approx(logits[away] / temperature, rel=1e-6)
+
+
+@pytest.mark.parametrize(("logit", "temperature"), [(-1.5e-7, 20.0), (-1e-8, 0.05), (0.0, 0.05)])
+def test_where_one_half_is_near_labels_stay_on_their_side(logit, temperature):
+    logits = np.array([[logit]], np.float32)
+    scaled = tempered({"logits": logits}, temperature, apart=True)["logits"]
+    assert (sigmoid(scaled) >= 0.5).tolist() == (sigmoid(logits) >= 0.5).tolist()

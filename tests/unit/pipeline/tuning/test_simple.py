@@ -65,6 +65,6 @@ def test_the_probe_of_answers_learns_which_places_begin_and_end_them() -> None:
     for row, (first, last) in enumerate(targets):
         features[row, first, 0] += 3
         features[row, last, 1] += 3
-    logits = probe_spans(features[:30], targets[:30], features[30:])
+    logits = probe_spans(features[:30], targets[:30])(features[30:])
     assert (logits[:, 10:] == ABSENT).all()
     assert (logits[:, :10].argmax(axis=1) == targets[30:]).mean() > 0.9
