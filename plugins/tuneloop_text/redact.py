@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pydantic
 
 from tuneloop.api import Row, RowTransform
-from tuneloop.api.personal import PersonalKind, PersonalSpan, personal_spans, phone_countries
+from tuneloop.api.personal import PersonalKind, PersonalSpan, personal_spans, phone_country
 from tuneloop_text.columns import check_texts
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ class TextRedactOptions(pydantic.BaseModel):
     @pydantic.field_validator("country")
     @classmethod
     def _is_known(cls, value: str | None) -> str | None:
-        if value is not None and value not in (known := phone_countries()):
-            raise ValueError(f"two letters of ISO 3166, such as GB; {len(known)} countries are known")
-        return value
+        return None if value is None else phone_country(value)
 
     @pydantic.model_validator(mode="after")
     def _mark_is_not_personal(self) -> TextRedactOptions:

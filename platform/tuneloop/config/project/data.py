@@ -31,12 +31,14 @@ class Split:
 
 
 FindingName = Literal[
+    "schema",
     "missing",
     "duplicates",
     "near-duplicates",
     "label conflicts",
     "label errors",
     "rare classes",
+    "imbalance",
     "leakage",
     "near-leakage",
     "personal data",
@@ -50,10 +52,14 @@ FindingName = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Which findings stop a run, and which are not looked for; all others are shown."""
+    """Which findings stop a run, and which are not looked for; all others are shown.
+
+    `country`, two letters of ISO 3166, has phone numbers found as they are dialled within it.
+    """
 
     stop: tuple[FindingName, ...] = ()
     ignore: tuple[FindingName, ...] = ()
+    country: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -25,11 +24,13 @@ from tuneloop.pipeline.data.rows import (
     resolve_columns,
 )
 from tuneloop.pipeline.data.slices import check_slices
+from tuneloop.pipeline.findings.balance import balance, count_labels
 from tuneloop.pipeline.findings.clocks import clocks
 from tuneloop.pipeline.findings.finding import finding
-from tuneloop.pipeline.findings.near import MOST_TEXTS, near_copies
+from tuneloop.pipeline.findings.near import compared, near_copies
 from tuneloop.pipeline.findings.outliers import outliers
 from tuneloop.pipeline.findings.personal import personal_data
+from tuneloop.pipeline.findings.schema import empty_columns, missing, numbers_as_texts, table_of_columns
 from tuneloop.pipeline.findings.suspects import label_errors
 from tuneloop.pipeline.runs import parts
 from tuneloop.pipeline.runs.step import Scope, Step, StepContext, used
@@ -38,20 +39,19 @@ _LABELLED = ("cross_entropy", "binary_cross_entropy")
 """Losses of tasks whose answers are labels."""
 _FILES = frozenset({"audio", "image"})
 """Roles whose columns hold base64 of files: there is nothing to read in them."""
-_LISTED = 5
-_FEW = 10
-_SMALL_SHARE = 0.02
-_PART = 10_000
 
 
 def _inputs(scope: Scope) -> dict[str, Any]:
-    data = scope.project.data
+    data, card = scope.project.data, scope.project.card
+    said = [] if data.columns.inputs else [name for name in (card.license_column, card.consent_column) if name]
     return {
         "task": used(scope, "task", scope.project.task),
         "columns": [dict(data.columns.inputs), data.columns.target, data.columns.key],
         "slices": list(scope.project.monitor.slices),
         "split": asdict(data.split),
         "check": asdict(data.check),
+        # They are no inputs of a table that names none.
+        **({"aside": said} if said else {}),
     }
 
 
@@ -71,14 +71,15 @@ def run(context: StepContext) -> dict[str, Any]:
     texts = list(columns.inputs.values()) if kind.roles else []
     check_slices(context.project.monitor.slices, rows, names, texts, context.plugins.names("signal"))
     content = digests(rows, names)
-    findings = [
-        *_missing(rows, [*names, target]),
-        *_repeated(rows, content, target, labels=kind.loss in _LABELLED),
-    ]
+    absent, findings = missing(rows, [*names, target])
+    findings += empty_columns(absent, len(rows))
+    # Columns with roles are read as texts, labels are names, and a value to learn is a number however it is written.
+    findings += numbers_as_texts(rows, [] if kind.roles else names)
+    findings += _repeated(rows, content, target, labels=kind.loss in _LABELLED)
     counts: dict[str, int] = {}
     if kind.loss in _LABELLED:
-        counts = _count(kind, column(rows, target))
-        findings += _balance(counts, target)
+        counts = count_labels(kind, column(rows, target))
+        findings += balance(kind, rows, target, counts)
     elif all(plain(value) is None for value in column(rows, target)):
         raise DataError(f"column {target!r} holds no value at all; training needs right answers")
     placed = assign(rows, names, context.project.data.split, target)
@@ -87,9 +88,10 @@ def run(context: StepContext) -> dict[str, Any]:
     files = file_columns(columns, kind)
     read = [name for name in columns.inputs.values() if name not in files]
     if kind.roles and read and not {"near-duplicates", "near-leakage"} <= set(wanted.ignore):
-        findings += near_copies([normalised(row, names) for row in rows[:MOST_TEXTS]], placed)
+        places = compared(len(rows))
+        findings += near_copies([normalised(row, names) for row in StoredRows(dataset, places)], placed, places)
     if "personal data" not in wanted.ignore:
-        findings += personal_data(rows, read)
+        findings += personal_data(rows, read, wanted.country)
     one_label = kind.loss == "cross_entropy" and kind.judged_as in (None, "classification")
     if one_label and "label errors" not in wanted.ignore:
         # Of sounds and pictures there is nothing to learn from at this point.
@@ -102,7 +104,7 @@ def run(context: StepContext) -> dict[str, Any]:
     return {
         "findings": findings,
         "classes": counts,
-        "types": {name: str(feature) for name, feature in dataset.features.items()},
+        "columns": table_of_columns(dataset, columns, context.project.data.split, absent),
         "summary": {"findings": len(findings), **({"classes": len(counts)} if counts else {})},
     }
 
@@ -124,25 +126,6 @@ def stop_at(findings: Sequence[dict[str, Any]], wanted: Check) -> None:
             "the project stops at what was found in its data (data.check.stop). Mend the rows, or move the finding to "
             "ignore:\n  " + "\n  ".join(against)
         )
-
-
-def _missing(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]]:
-    found = []
-    for name in names:
-        at = [i for i, value in enumerate(column(rows, name)) if plain(value) is None or value == ""]
-        if at:
-            share = len(at) / len(rows)
-            found.append(finding("missing", f"column {name!r} is missing in {len(at)} rows ({share:.1%})", at))
-    return found
-
-
-def _count(kind: type[Task], answers: Iterable[Any]) -> dict[str, int]:
-    """How often each label is there."""
-    counts: Counter[str] = Counter()
-    answers = iter(answers)
-    while part := list(itertools.islice(answers, _PART)):
-        counts.update(str(label) for label in kind.units([answer for answer in part if plain(answer) is not None]))
-    return dict(counts)
 
 
 def _repeated(rows: Sequence[Row], content: NDArray[np.bytes_], target: str, *, labels: bool) -> list[dict[str, Any]]:
@@ -170,20 +153,6 @@ def _repeated(rows: Sequence[Row], content: NDArray[np.bytes_], target: str, *, 
     return found
 
 
-def _balance(counts: dict[str, int], target: str) -> list[dict[str, Any]]:
-    if not counts:
-        raise DataError(f"column {target!r} holds no label at all; training needs right answers")
-    if len(counts) == 1:
-        only = next(iter(counts))
-        raise DataError(f"column {target!r} holds only the label {only!r}; there is nothing to tell apart")
-    total = sum(counts.values())
-    rare = sorted(label for label, n in counts.items() if n < _FEW or n / total < _SMALL_SHARE)
-    if not rare:
-        return []
-    listed = ", ".join(f"{label} ({counts[label]})" for label in rare[:_LISTED])
-    return [finding("rare classes", f"{len(rare)} labels are rare: {listed}", [])]
-
-
 def _leaks(content: NDArray[np.bytes_], placed: Sequence[str], *, kept: bool) -> list[dict[str, Any]]:
     trained = np.fromiter((split == "train" for split in placed), dtype=bool, count=len(placed))
     at = np.flatnonzero(trained & np.isin(content, content[~trained])).tolist()
@@ -193,4 +162,4 @@ def _leaks(content: NDArray[np.bytes_], placed: Sequence[str], *, kept: bool) ->
     return [finding("leakage", f"{len(at)} training rows equal a row held out for judging; {fate}", at)]
 
 
-STEP = Step("check", 2, ("load",), _inputs, run)
+STEP = Step("check", 3, ("load",), _inputs, run)

@@ -18,12 +18,14 @@ _WORDS: Mapping[PersonalKind, str] = {
 }
 
 
-def personal_data(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]]:
+def personal_data(rows: Sequence[Row], names: Sequence[str], country: str | None = None) -> list[dict[str, Any]]:
     """One finding a column and kind.
 
     Args:
         rows: All rows.
         names: Columns to look into; only their texts are.
+        country: Two letters of ISO 3166 of the country within which phone numbers may be dialled; None: only those
+            that begin with + and a code are found.
 
     Raises:
         MissingExtraError: `phonenumbers` or `python-stdnum` is not installed.
@@ -32,7 +34,7 @@ def personal_data(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, A
     for name in names:
         at: dict[str, list[int]] = {}
         for i, value in enumerate(column(rows, name)):
-            for kind in kinds_in(value) if isinstance(value, str) else ():
+            for kind in kinds_in(value, country) if isinstance(value, str) else ():
                 at.setdefault(kind, []).append(i)
         for kind, where in sorted(at.items()):
             text = f"column {name!r} seems to hold {kind} in {len(where)} rows"
@@ -40,6 +42,6 @@ def personal_data(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, A
     return found
 
 
-def kinds_in(text: str) -> list[str]:
-    """The kinds of personal data in a text, as words of a sentence."""
-    return [_WORDS[kind] for kind in dict.fromkeys(span.kind for span in personal_spans(text))]
+def kinds_in(text: str, country: str | None = None) -> list[str]:
+    """The kinds of personal data in a text, as words of a sentence; `country` as in `personal_data`."""
+    return [_WORDS[kind] for kind in dict.fromkeys(span.kind for span in personal_spans(text, country))]

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tuneloop.api import DataError
 from tuneloop.config import load_project
+from tuneloop.pipeline.data import check
 from tuneloop.pipeline.data.rows import digests, normalised, resolve_columns
 from tuneloop.plugins import default_manager
 
@@ -29,6 +30,21 @@ def test_any_values_have_a_digest_that_stands_for_their_content(rows):
 def test_infinite_numbers_are_told_apart():
     values = [math.inf, -math.inf, math.nan, 1e308]
     assert len({normalised({"a": value}, ["a"]) for value in values}) == len(values)
+
+
+def test_what_rows_say_of_their_licence_and_consent_is_no_input_of_a_table(tmp_path, scope_of):
+    text = (
+        "{name: income, task: tabular-classification, model: {base: tabular-mlp}, tune: {strategy: full},"
+        " data: {source: csv, path: people.csv, columns: {label: income}}%s}"
+    )
+    keys = []
+    for card in ("", ", card: {consent_column: agreed, license_column: terms}"):
+        (tmp_path / "tuneloop.yaml").write_text(text % card)
+        scope = scope_of(tmp_path, run=f"20260101-000000-{len(card):04}")
+        columns = resolve_columns(scope.project, ["age", "agreed", "terms", "income"])
+        keys.append((list(columns.inputs), check.STEP.inputs(scope)))
+    assert [inputs for inputs, _ in keys] == [["age", "agreed", "terms"], ["age"]]
+    assert keys[0][1] != keys[1][1], "another model is trained"
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,14 @@ def test_a_finding_quotes_nothing() -> None:
     }
 
 
+def test_phone_numbers_are_found_as_they_are_dialled_within_a_country() -> None:
+    rows = [{"text": "call 030 901820"}, {"text": "call +49 30 901820"}]
+    [found] = personal_data(rows, ["text"])
+    assert found["rows"] == [1]
+    [found] = personal_data(rows, ["text"], "DE")
+    assert found["rows"] == [0, 1]
+
+
 @given(st.text())
 def test_any_text_can_be_looked_into(text: str) -> None:
     assert set(kinds_in(text)) <= {"e-mail addresses", "phone numbers", "card numbers", "bank accounts (IBAN)"}
