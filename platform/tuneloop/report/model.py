@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class VariantRow:
-    """One exported variant: size, deciding metric on validation, median time of one row, and the verdict."""
+    """One exported variant: size, deciding metric on validation, median time of one row, and the verdict.
+
+    `difference` is the largest from the tuned model, relative where the expected number is above 1, and `changed` the
+    share of rows whose answer is another; both are None for a variant that was not made.
+    """
 
     name: str
     megabytes: float
@@ -16,6 +20,8 @@ class VariantRow:
     milliseconds: float | None
     served: bool
     reason: str
+    difference: float | None = None
+    changed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,30 @@ class GainRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnRow:
+    """A column of the data: what it is used as (empty: it is not), its type, and in how many rows it is missing.
+
+    `missing` is None where that was not looked at.
+    """
+
+    name: str
+    use: str
+    type: str
+    missing: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """A label of rows that have any number of them: rows where it is right and given, and the three other cases."""
+
+    name: str
+    found: int
+    missed: int
+    wrongly: int
+    absent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything on the page.
 
@@ -65,13 +95,14 @@ class Report:
         maximize: Whether more of a metric is better.
         history: One record an epoch.
         best_epoch: The epoch whose weights were kept.
-        confusion_labels: Class names; empty for values.
+        confusion_labels: Class names; empty for values, and where a row has any number of labels.
         confusion: Counts by right label (rows) and answer (columns), on test.
         parity: `rows`, `max_difference`, `changed_answers` of the export.
         variants: The exported variants.
         rows: Number of rows by split.
         left_out: Number of rows left out, by reason.
         findings: Name, sentence and some row numbers of each finding of the data check.
+        columns: The columns of the data, as they stand in it.
         steps: Name, seconds and whether an earlier result was taken.
         parent: SHA-256 of the champion it was started from; None: from the base model.
         data: Content fingerprint of the rows.
@@ -83,6 +114,7 @@ class Report:
         warnings: What is to be known though the gate may have passed, a sentence each.
         sections: Whole sections as HTML, in order, such as those on the search and on errors; whoever makes one escapes
             what comes from data.
+        label_counts: What became of each label on test, where a row has any number of them.
     """
 
     project: str
@@ -116,3 +148,5 @@ class Report:
     energy: str = ""
     warnings: tuple[str, ...] = ()
     sections: Mapping[str, str] = field(default_factory=dict)
+    label_counts: tuple[LabelRow, ...] = ()
+    columns: tuple[ColumnRow, ...] = ()

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.api import NO_PLACE, Arrays, Predictions, Row, Task
+from tuneloop.api import Arrays, Row, Task
 from tuneloop.pipeline.data.encoded import check_rows
 from tuneloop.pipeline.data.rows import model_rows, truths
+from tuneloop.pipeline.evaluating.confusion import counted
 from tuneloop.pipeline.evaluating.network import run_model
 from tuneloop.pipeline.evaluating.scoring import Scorer, judge
 from tuneloop.pipeline.evaluating.written import judge_model
@@ -56,7 +57,7 @@ def run(context: StepContext) -> dict[str, Any]:
             judged = judge(settled or task, outputs, truths(rows, columns), checked)
         predictions, references = judged
         metrics[name] = scorer.score(predictions, references, scorer.needed if name == "test" else ())
-        confusion = _confusion(predictions, references)
+        confusion = counted(predictions, references)
     return {
         "metrics": metrics,
         "confusion": confusion,
@@ -83,16 +84,4 @@ def load_outputs(context: StepContext, split: str) -> dict[str, NDArray[Any]]:
         return {name: found[name] for name in found.files}
 
 
-def _confusion(predictions: Predictions, references: NDArray[Any]) -> dict[str, Any]:
-    """Counts by right label (rows) and answer (columns); empty for values, and where a row has any number of labels."""
-    several = predictions.values.ndim == 2 and predictions.scores is not None and predictions.scores.ndim == 2
-    if not predictions.labels or several:
-        return {}
-    size = len(predictions.labels)
-    counts = np.zeros((size, size), dtype=np.int64)
-    here = references != NO_PLACE
-    np.add.at(counts, (references[here], predictions.values[here]), 1)
-    return {"labels": list(predictions.labels), "counts": counts.tolist()}
-
-
-STEP = Step("evaluate", 2, ("split", "baseline", "tune"), _inputs, run)
+STEP = Step("evaluate", 3, ("split", "baseline", "tune"), _inputs, run)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from tuneloop.report.svg import opened
+
 WIDTH, HEIGHT = 420, 200
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 28
+_LEFT, _RIGHT, _TOP, _BOTTOM = 72, 12, 12, 28
 _TICKS = 4
 _BAR, _NAME = 22, 190
 
@@ -32,7 +34,7 @@ def history(name: str, points: Sequence[tuple[int, float]], best: int, *, maximi
             _TOP + (high - value) / (high - low) * (HEIGHT - _TOP - _BOTTOM),
         )
 
-    parts = [_open(name, WIDTH, HEIGHT)]
+    parts = [opened(name, WIDTH, HEIGHT)]
     for step in range(_TICKS + 1):
         value = low + (high - low) * step / _TICKS
         y = place(numbers[0], value)[1]
@@ -70,7 +72,7 @@ def shares(name: str, found: Mapping[str, float]) -> str:
     """
     longest = max(found.values()) or 1.0
     height = _BAR * len(found) + 6
-    parts = [_open(name, WIDTH, height)]
+    parts = [opened(name, WIDTH, height)]
     for position, (path, share) in enumerate(found.items()):
         y = 3 + _BAR * position
         width = share / longest * (WIDTH - _NAME - 56)
@@ -81,10 +83,3 @@ def shares(name: str, found: Mapping[str, float]) -> str:
         parts.append(f'<rect class="right" x="{_NAME}" y="{y + 3}" width="{max(width, 1):.1f}" height="{_BAR - 8}"/>')
         parts.append(f'<text x="{_NAME + width + 6:.1f}" y="{y + 13}">{share:.0%}</text>')
     return "".join([*parts, "</svg>"])
-
-
-def _open(name: str, width: int, height: int) -> str:
-    return (
-        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" style="max-width:100%" role="img" '
-        f'xmlns="http://www.w3.org/2000/svg"><title>{escape(name)}</title>'
-    )

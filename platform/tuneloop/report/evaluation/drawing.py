@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from tuneloop.report.evaluation.model import Bins
+from tuneloop.report.svg import opened
 
 SIZE = 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 12, 10, 40
@@ -24,10 +23,7 @@ def reliability(name: str, bins: Bins) -> str:
     def place(x: float, y: float) -> tuple[float, float]:
         return _LEFT + x * across, _TOP + (1 - y) * down
 
-    parts = [
-        f'<svg viewBox="0 0 {SIZE} {SIZE}" width="{SIZE}" height="{SIZE}" role="img" '
-        f'xmlns="http://www.w3.org/2000/svg"><title>{escape(name)}</title>'
-    ]
+    parts = [opened(name, SIZE, SIZE)]
     for step in range(_TICKS + 1):
         value = step / _TICKS
         (x, y), (first, _), (last, _) = place(value, value), place(0, 0), place(1, 0)

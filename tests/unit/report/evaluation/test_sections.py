@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from tuneloop.report import GainRow, Report, SliceRow, VariantRow, write_report
+from tuneloop.report import GainRow, LabelRow, Report, SliceRow, VariantRow, write_report
+from tuneloop.report.choices import (
+    CandidateLine,
+    CandidatesPart,
+    SearchPart,
+    TrialLine,
+    render_candidates,
+    render_search,
+)
 from tuneloop.report.evaluation import (
     CalibrationPart,
     EvaluationPart,
@@ -126,12 +135,15 @@ def whole(text: str) -> Report:
         maximize={"macro_f1": True},
         intervals={"macro_f1": {"served (test)": (0.93, 0.97)}},
         gains=(GainRow("linear probe", "test", "macro_f1", 0.7, 0.95, 0.25, 0.21, 0.29),),
-        history=({"epoch": 1.0, "loss": 0.9}, {"epoch": 2.0, "loss": 0.4}),
+        history=(
+            {"epoch": 1.0, "loss": 0.9, "learning_rate": 1.234e-5},
+            {"epoch": 2.0, "loss": 0.4, "learning_rate": 2.5e-7},
+        ),
         best_epoch=2.0,
         confusion_labels=("english", text[:60], "italian"),
         confusion=((40, 2, 1), (1, 39, 0), (0, 0, 50)),
         parity={"rows": 82, "max_difference": 1e-6, "changed_answers": 0},
-        variants=(VariantRow("float32", 90.5, 0.95, 4.2, True, text),),
+        variants=(VariantRow("float32", 90.5, 0.95, 4.2, True, text, 1.23e-06, 0.0123),),
         rows={"train": 600, "test": 82},
         left_out={"unusable": 3},
         findings=(("duplicates", text, (1, 5)),),
@@ -142,6 +154,65 @@ def whole(text: str) -> Report:
         slices=(SliceRow("job=cook", 60, "right answers", 0.9, 0.91, 0.01, -0.02, 0.04),),
         energy="0.01 kWh in 60 s",
         sections={"calibration": render_calibration(CALIBRATION), "errors": render_errors(evaluation(text))},
+    )
+
+
+OPTIONS = ("learning_rate", "batch_size", "epochs", "weight_decay", "label_smoothing", "gradient_accumulation",
+           "discriminative_learning_rates", "warmup")  # fmt: skip
+
+
+def search() -> SearchPart:
+    """A search over as many options as people search over, whose trials ended in every way."""
+    values = {f"tune.{name}": f"{0.00012345 * place:.6g}" for place, name in enumerate(OPTIONS)}
+    states = ("complete", "pruned", "failed", "lost")
+    trials = tuple(
+        TrialLine(
+            number=place,
+            state=states[place % 4],
+            value=0.9 + place / 1000 if place % 4 == 0 else None,
+            values=values,
+            epochs=place % 4,
+            seconds=100.0,
+            reason="" if place % 4 < 2 else f"too much memory for a batch, at {LONG}",
+        )
+        for place in range(41)
+    )
+    importance = {path: 0.3 / (place + 1) for place, path in enumerate(values)}
+    return SearchPart("macro_f1", True, values, "search", best=40, own=0, trials=trials, importance=importance)
+
+
+def candidates(text: str) -> CandidatesPart:
+    """Base models that can be taken and that cannot, with many options each."""
+    options = ", ".join(f"{name}: {place}" for place, name in enumerate(OPTIONS))
+    lines = [CandidateLine("transformers", options, 0.9, 22_713_216, 4.2, 91.0, "", chosen=True)]
+    lines += [CandidateLine("transformers", f"checkpoint: {LONG}", None, None, None, None, text, chosen=False)] * 2
+    return CandidatesPart("macro_f1", True, "a linear probe on the frozen model's features", tuple(lines))
+
+
+def fullest(text: str) -> Report:
+    """A report whose every section is as full as it gets: nothing on it may be cut off."""
+    names = (
+        "card_payment_wrong_exchange_rate",
+        "MMMWWWMMMWWWMMMWWWMMMWWW",
+        "請求書の支払い方法を変更したいのですがどうすれば",
+    )
+    labels = tuple(f"{place}_{names[place % 3]}" for place in range(43))
+    counts = tuple(
+        tuple(10_000 if right == given else (right * given) % 4 for given in range(43)) for right in range(43)
+    )
+    metrics = {name: {"mean": 0.91, "spread": 0.02, "values": [0.9, None, 0.92, 0.9, 0.91]} for name in ("f1", "auroc")}
+    report = whole(text)
+    sections = {
+        "candidates": render_candidates(candidates(text)),
+        "search": render_search(search()),
+        "folds": render_folds(FoldsPart([120, 119, 121, 120, 120], metrics)),
+    }
+    return replace(
+        report,
+        confusion_labels=labels,
+        confusion=counts,
+        label_counts=tuple(LabelRow(label, 10, place, 3, 80) for place, label in enumerate(labels)),
+        sections={**sections, **report.sections},
     )
 
 
@@ -168,6 +239,13 @@ SQUEEZED = """() => [...document.querySelectorAll('tr')].map(e => e.getBoundingC
   .filter(height => height > 420)"""
 """Rows of a table so high that one of their cells must be too narrow for what it says."""
 
+TINY = """() => [...document.querySelectorAll('svg text')].filter(e => {
+  const svg = e.ownerSVGElement, all = svg.getBoundingClientRect(), own = e.getBoundingClientRect();
+  return parseFloat(getComputedStyle(e).fontSize) * all.width / svg.viewBox.baseVal.width < 8
+    || own.left < all.left - 1 || own.right > all.right + 1 || own.top < all.top - 1 || own.bottom > all.bottom + 1;
+}).map(e => e.outerHTML.slice(0, 160))"""
+"""Texts of drawings that are too small once the drawing is scaled, or cut off at its edge."""
+
 ASIDE = "() => (e => e.scrollWidth - e.clientWidth)(document.querySelector('#errors'))"
 """By how much the lists of errors are wider than their section."""
 
@@ -177,7 +255,7 @@ COLOURS = "() => [getComputedStyle(document.body).color, getComputedStyle(docume
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the PATH")
 def test_in_a_browser_it_is_readable_wide_and_narrow_by_day_and_by_night(tmp_path) -> None:
     api = pytest.importorskip("playwright.sync_api")
-    write_report(whole(f"{EVIL} {LONG}"), tmp_path / "report.html")
+    write_report(fullest(f"{EVIL} {LONG}"), tmp_path / "report.html")
     looks = set()
     with api.sync_playwright() as play:
         # The first start of a browser on a machine that stalls takes minutes.
@@ -199,6 +277,7 @@ def test_in_a_browser_it_is_readable_wide_and_narrow_by_day_and_by_night(tmp_pat
                 across = page.evaluate("document.documentElement.scrollWidth")
                 assert across <= width, f"the page is {across} wide at {width}"
                 assert page.evaluate(UNREADABLE) == []
+                assert page.evaluate(TINY) == []
                 assert page.evaluate(CUT) == []
                 assert page.evaluate(SQUEEZED) == []
                 assert width > 400 or page.evaluate(ASIDE) <= 0, "errors have to be scrolled to the side"
