@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pydantic
 
 from tuneloop.api import DataError, DataSource, MissingExtraError
+from tuneloop_hub.about import say
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -35,6 +36,7 @@ class Hub(DataSource):
     """A data set of the Hugging Face hub, read through `datasets`; no code of the data set is run.
 
     Columns of class numbers come as the names of the classes. What was read once is kept in the cache of `datasets`.
+    The licence and address of the data set go into the model card.
     """
 
     name = "hub"
@@ -67,6 +69,7 @@ class Hub(DataSource):
         for name, feature in rows.features.items():
             if isinstance(feature, ClassLabel):
                 rows = _named_classes(rows, name, feature)
+        say(rows.info, place, options.revision)
         return rows
 
     def _named(self) -> str:

@@ -111,7 +111,7 @@ def _dialled(country: str | None) -> tuple[str, frozenset[int]]:
     import phonenumbers
 
     known = None if country is None else phonenumbers.PhoneMetadata.metadata_for_region(country)
-    if known is None:
+    if known is None or known.general_desc is None:
         return "", frozenset()
     # Other prefixes, such as the 1 of North America, are mostly left out.
     trunk = "0" if known.national_prefix == "0" else ""

@@ -40,6 +40,9 @@ class DataSource(Plugin):
     def load(self, root: Path) -> Dataset:
         """All rows, as a Hugging Face data set. Relative paths are relative to `root`, the project folder.
 
+        What its `info` says as `license`, `citation` and `homepage` stands in the model card, where the project's
+        `card` does not say otherwise.
+
         Raises:
             DataError: The source cannot be read; says where, and what would be valid.
         """

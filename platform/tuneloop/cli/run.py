@@ -159,7 +159,8 @@ def progress_shown() -> Iterator[Listener]:
     with out.status("starting") as status:
 
         def show(text: str) -> None:
-            out.print(text, markup=False)
+            # Lines of a table that is wider than the terminal are left to it: broken here, they could not be read.
+            out.print(text, markup=False, soft_wrap=True)
 
         plain = _lines(show)
 
@@ -180,6 +181,8 @@ def _lines(show: Callable[[str], None]) -> Listener:
         elif event.kind == "finished":
             took = "  reused" if event.reused else f"{event.seconds:6.1f} s"
             show(f"  {event.step:<9} {took}  {_figures(event.data)}")
+            for line in event.table.splitlines():
+                show(f"  {'':9}         {line}")
 
     return listen
 

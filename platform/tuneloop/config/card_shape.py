@@ -20,7 +20,9 @@ class Card:
         license: Licence of the model.
         data_license: Licence of the data.
         data_source: Where the data come from.
+        license_column: Column of the data that says each row's licence.
         consent: On what ground data about people are used.
+        consent_column: Column of the data that says what each row's people agreed to.
         contact: Whom to ask.
         country: ISO code of three letters of the country whose electricity the training used.
     """
@@ -31,7 +33,9 @@ class Card:
     license: str | None = None
     data_license: str | None = None
     data_source: str | None = None
+    license_column: str | None = None
     consent: str | None = None
+    consent_column: str | None = None
     contact: str | None = None
     country: str | None = None
 
@@ -43,10 +47,21 @@ class CardShape(Section):
     not_for: Text | None = Field(None, description="What it is not meant for.")
     limits: Text | None = Field(None, description="Where it is known to fail.")
     license: Text | None = Field(None, description="Licence of the model.")
-    data_license: Text | None = Field(None, description="Licence of the data, such as CC-BY-4.0.")
-    data_source: Text | None = Field(None, description="Where the data come from; a citation or an address.")
+    data_license: Text | None = Field(
+        None, description="Licence of the data, such as CC-BY-4.0. Default: what the data source says of it."
+    )
+    data_source: Text | None = Field(
+        None,
+        description="Where the data come from; a citation or an address. Default: what the data source says of it.",
+    )
+    license_column: Text | None = Field(
+        None, description="Column of the data that says each row's licence; the card counts them."
+    )
     consent: Text | None = Field(
         None, description="On what ground data about people are used: their consent, a contract, public data."
+    )
+    consent_column: Text | None = Field(
+        None, description="Column of the data that says what each row's people agreed to; the card counts them."
     )
     contact: Text | None = Field(None, description="Whom to ask about the model.")
     country: str | None = Field(

@@ -37,6 +37,7 @@ from tuneloop.config.project import (
 from tuneloop.config.resolve import Resolver
 from tuneloop.config.search import Candidates
 from tuneloop.config.search_check import check_search
+from tuneloop.config.search_unused import unused_problems
 from tuneloop.config.shape import ChampionShape, ProjectShape
 from tuneloop.config.texts import PERPLEXITY
 from tuneloop.monitoring.store_policy import StorePolicy
@@ -106,9 +107,10 @@ def _search_problems(document: Document, resolver: Resolver, plugins: PluginMana
 
     def attempt(changes: Mapping[str, Any]) -> list[Problem]:
         try:
-            return resolve(changed(document, changes), plugins)[2]
+            tried, _, problems = resolve(changed(document, changes), plugins)
         except LookupError as error:
             return [Problem(1, (), str(error))]
+        return problems or unused_problems(tried, changes, plugins)
 
     def complain(path: KeyPath, text: str) -> None:
         found.append(Problem(document.line(path), path, text))
@@ -162,7 +164,7 @@ def _project(
             columns=resolver.columns,
             transforms=resolver.transforms,
             split=Split(**split.model_dump()),
-            check=Check(tuple(shape.data.check.stop), tuple(shape.data.check.ignore)),
+            check=Check(tuple(shape.data.check.stop), tuple(shape.data.check.ignore), shape.data.check.country),
             processes=shape.data.processes,
         ),
         model=Model(base, base_options),

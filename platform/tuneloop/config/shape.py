@@ -11,6 +11,7 @@ import pydantic
 from packaging.utils import InvalidName, canonicalize_name
 from pydantic import Field
 
+from tuneloop.api.personal import phone_country
 from tuneloop.config.card_shape import CardShape
 from tuneloop.config.launch_shape import LaunchShape
 from tuneloop.config.live_shape import MonitorShape, RetrainShape, RolloutShape, StoreShape
@@ -83,6 +84,16 @@ class CheckShape(Section):
 
     stop: list[FindingName] = Field([], description="Findings that stop the run; all others are shown in the report.")
     ignore: list[FindingName] = Field([], description="Findings that are not looked for.")
+    country: str | None = Field(
+        None,
+        description="Two letters of a country, such as GB, whose phone numbers are found also as they are written "
+        "within it; by default only those that begin with + and a code.",
+    )
+
+    @pydantic.field_validator("country")
+    @classmethod
+    def _is_known(cls, value: str | None) -> str | None:
+        return None if value is None else phone_country(value)
 
     @pydantic.model_validator(mode="after")
     def _one_of_both(self) -> CheckShape:
@@ -106,7 +117,12 @@ class DataShape(WithOptions):
         description="Processes that encode rows for training; omitted: all cores where there are many rows. The result "
         "does not depend on it.",
     )
-    check: CheckShape = Field(CheckShape(), description="What a look at the rows may find without stopping the run.")
+    check: CheckShape = Field(
+        CheckShape(),
+        description="What a look at the rows may find without stopping the run. Near-duplicates are looked for among "
+        "10,000 rows of texts, label errors among 5,000 rows, spread evenly over all; outliers and identifiers among "
+        "all rows of tables only.",
+    )
 
 
 class ModelShape(WithOptions):
@@ -128,8 +144,8 @@ class EvaluateShape(Section):
     metrics: list[Text] | None = Field(None, min_length=1, description="Metrics; omitted: the task's own.")
     calibrate: Literal["temperature", "none"] = Field(
         "temperature",
-        description="temperature: the scores of classes are divided by a number fitted on the validation split, where "
-        "that makes confidence more truthful; answers stay the same.",
+        description="temperature: the scores of classes or labels are divided by a number fitted on the validation "
+        "split, where that makes confidence more truthful; answers stay the same.",
     )
     folds: int | None = Field(
         None,

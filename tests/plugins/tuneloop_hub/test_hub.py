@@ -10,7 +10,9 @@ import pytest
 
 from tuneloop.api import DataError
 from tuneloop.api.testing import DataSourceContract
+from tuneloop.pipeline.data.about import told_by
 from tuneloop_hub import Hub
+from tuneloop_hub.about import say
 
 ROWS = [{"text": "good day", "label": "glad"}, {"text": "no", "label": None}, {"text": "bad", "label": "sad"}]
 CARD = """\
@@ -74,6 +76,44 @@ def test_what_there_is_not_is_named(tmp_path: Path) -> None:
         load(tmp_path, dataset="./desk", part="no")
     with pytest.raises(DataError, match="subset 'no'"):
         load(tmp_path, dataset="./desk", subset="no")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("license: cc-by-4.0", "cc-by-4.0"),
+        ("license: [mit, cc0-1.0]", "mit, cc0-1.0"),
+        ("license: other\nlicense_name: desk-terms\nlicense_link: https://example.org", "other, desk-terms, https://example.org"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_the_licence_of_the_data_is_told(tmp_path: Path, said: str, told: str) -> None:
+    write(tmp_path / "desk")
+    (tmp_path / "desk" / "README.md").write_text(CARD.replace("---\n", f"---\n{said}\n" if said else "---\n", 1))
+    rows = Hub(Hub.Options(dataset="./desk")).load(tmp_path)
+    assert rows.to_list() == ROWS
+    assert told_by(rows) == ({"license": told} if told else {})
+
+
+def test_a_data_set_of_the_hub_has_an_address_and_the_licence_that_came_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datasets import DatasetInfo
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    folder = tmp_path / "datasets--ada--desk"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("0a1b")
+    (folder / "snapshots" / "0a1b").mkdir(parents=True)
+    (folder / "snapshots" / "0a1b" / "README.md").write_text("---\nlicense: mit\n---\n")
+    read, other, own = DatasetInfo(), DatasetInfo(), DatasetInfo(license="CC0", homepage="https://example.org")
+    say(read, "ada/desk", None)
+    say(other, "ada/desk", "ffff")
+    say(own, "ada/desk", None)
+    assert (read.license, read.homepage) == ("mit", f"{constants.ENDPOINT}/datasets/ada/desk")
+    assert (other.license, other.homepage) == ("", f"{constants.ENDPOINT}/datasets/ada/desk at ffff")
+    assert (own.license, own.homepage) == ("CC0", "https://example.org")
 
 
 def test_without_the_hub_it_is_said_so(tmp_path: Path) -> None:

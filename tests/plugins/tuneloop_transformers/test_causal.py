@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from tests.served import assessment, champion
+from tests.served import assessment, champion, served
 
 from tuneloop.api import ABSENT, Columns, PluginError
 from tuneloop.api.testing import BaseModelContract
@@ -207,7 +207,7 @@ def test_a_model_is_tuned_from_data_to_a_version_that_answers(tmp_path, llama):
         rows.append({"ask": " ".join(words), "say": f"the {words[-1]} ran"})
     (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (folder / "tuneloop.yaml").write_text(PROJECT)
-    project, _, loaded = champion(folder)
+    project, result, loaded = champion(folder)
     manifest = loaded.artifact.manifest
     assert 1 <= manifest.metrics["perplexity"] < 1.5
     assert [column.kind for column in manifest.signature.columns] == ["prompt"]
@@ -221,3 +221,14 @@ def test_a_model_is_tuned_from_data_to_a_version_that_answers(tmp_path, llama):
     told = [one["shown"] for one in found["mistakes"]]
     again = loaded.predictor.predict([{"ask": one["ask"]} for one in told]).answers
     assert [one["the model writes"] for one in told] == [answer["text"] for answer in again]
+    with served(project, result) as client:
+        rows = [{"ask": "a cat upon time"}, {"ask": "time a once dog"}]
+        sent = client.post("/predict", json={"rows": rows}).json()["predictions"]
+        assert [answer["text"] for answer in sent] == ["the time ran", "the dog ran"]
+        asked = {"model": "tales", "prompt": "a cat upon time", "temperature": 0}
+        (choice,) = client.post("/v1/completions", json=asked).json()["choices"]
+        assert (choice["text"], choice["finish_reason"]) == ("the time ran", "stop")
+        stream = client.post("/v1/completions", json={**asked, "stream": True}).text
+        parts = [line.removeprefix("data: ") for line in stream.splitlines() if line.startswith("data: {")]
+        assert len(parts) > 1
+        assert "".join(json.loads(part)["choices"][0]["text"] for part in parts) == "the time ran"

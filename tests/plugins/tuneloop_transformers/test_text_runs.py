@@ -8,12 +8,13 @@ import shutil
 
 import numpy as np
 import pytest
-from tests.served import champion, served
+from tests.served import assessment, champion, served
 
 from tuneloop.pipeline.data.rows import open_rows
 from tuneloop.pipeline.evaluating.scoring import judge
 from tuneloop.pipeline.runs.cache import load_result
 from tuneloop.pipeline.runs.records import read_steps, run_folder
+from tuneloop.pipeline.tuning import baseline
 from tuneloop.plugins import default_manager
 from tuneloop.tasks import QuestionAnsweringOrNone
 
@@ -27,7 +28,7 @@ data: {{source: jsonl, path: rows.jsonl, columns: {{{columns}, label: label}},
 model: {{base: {base}, checkpoint: tiny, max_length: 16{more}}}
 tune: {{strategy: full, epochs: {epochs}, learning_rate: 5.0e-3, head_learning_rate: 3.0e-2, batch_size: 8}}
 gate: {{champion: {{metric: {metric}, margin: 0.1}}}}
-evaluate: {{metrics: [{metric}]}}
+evaluate: {{metrics: [{metric}{also}]}}
 export: {{format: onnx, quantize: {{mode: int8-dynamic, max_loss: 0.3}}}}
 """
 WORDS = ("good", "bad", "day", "night")
@@ -37,7 +38,7 @@ def write(folder, checkpoint, rows, **settings):
     folder.mkdir()
     shutil.copytree(checkpoint, folder / "tiny")
     (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    (folder / "tuneloop.yaml").write_text(PROJECT.format(**{"more": "", "epochs": 10, **settings}))
+    (folder / "tuneloop.yaml").write_text(PROJECT.format(**{"more": "", "also": "", "epochs": 10, **settings}))
     return folder
 
 
@@ -57,11 +58,19 @@ def test_any_number_of_labels(tmp_path, checkpoint):
     assert [] in [row["label"] for row in rows]
     folder = write(
         tmp_path / "moods", checkpoint, rows, name="moods", task="multi-label-classification", base="transformers",
-        columns="text: text", metric="label_f1",
+        columns="text: text", metric="label_f1", also=", auroc, calibration_error",
     )  # fmt: skip
     project, result, loaded = champion(folder)
     metrics = loaded.artifact.manifest.metrics
     assert metrics["label_f1"] > 0.9
+    assert metrics["auroc"] > 0.9
+    temperature = loaded.artifact.manifest.temperature
+    assert (temperature.rows % 2, temperature.value) == (0, loaded.predictor.temperature)
+    assert f"{temperature.rows} validation decisions on labels" in temperature.reason
+    assert temperature.error_after == pytest.approx(metrics["calibration_error"], abs=1e-4)
+    page = result.report.read_text()
+    assert '<section id="calibration">' in page
+    assert '<section id="labels">' in page
     asked = [{"text": text} for text in ("good night", "bad day", "night night")]
     answers = loaded.predictor.predict(asked).answers
     assert [set(answer["labels"]) for answer in answers] == [{"good", "night"}, set(), {"night"}]
@@ -101,7 +110,8 @@ def test_numbers_of_texts(tmp_path, checkpoint):
         assert (refused.status_code, refused.json()["field"]) == (422, "text")
 
 
-def test_answers_in_a_text(tmp_path, checkpoint):
+def test_answers_in_a_text(tmp_path, checkpoint, monkeypatch):
+    monkeypatch.setattr(baseline, "_PROBE_SPANS", 20)
     draw = random.Random(5)
     rows = []
     for number in range(240):
@@ -109,7 +119,9 @@ def test_answers_in_a_text(tmp_path, checkpoint):
         place = draw.randrange(len(words))
         words[place] = draw.choice(("day", "night"))
         text, context = words[place], " ".join(words)
-        label = [{"text": text, "answer_start": context.index(text) if number % 2 else -1}]
+        # Some answers are nowhere in their text: the tuned model and the probe are judged by those rows too.
+        text = "noon" if number % 30 == 7 else text
+        label = [{"text": text, "answer_start": context.find(text) if number % 2 else -1}]
         rows.append({"question": "good day", "context": context, "label": label})
     folder = write(
         tmp_path / "times", checkpoint, rows, name="times", task="question-answering", base="transformers-spans",
@@ -117,6 +129,8 @@ def test_answers_in_a_text(tmp_path, checkpoint):
     )  # fmt: skip
     project, result, loaded = champion(folder)
     assert loaded.artifact.manifest.metrics["answer_f1"] > 0.9
+    gain, rows = assessment(project)["gains"]["probe"], loaded.artifact.manifest.data.rows
+    assert gain["rows"] == rows["test"] > 2 * 20, "the probe answered other rows than the tuned model"
     long = " ".join(["good", "bad"] * 20 + ["night"] + ["bad"] * 10)
     asked = [{"question": "good day", "context": text} for text in ("bad bad day good", long)]
     answers = loaded.predictor.predict(asked).answers

@@ -10,15 +10,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from tests.served import champion, served
 
 from tuneloop.api import ABSENT, Columns, PluginError
 from tuneloop.api.testing import BaseModelContract
-from tuneloop.config import load_project
-from tuneloop.pipeline import run_pipeline
-from tuneloop.plugins import default_manager
 from tuneloop.preprocessing import WordsPreprocessor
-from tuneloop.registry import CHAMPION, Registry
-from tuneloop.serving.loader import load_version
 from tuneloop.tasks import TokenClassification
 from tuneloop_transformers import TransformersTokens
 from tuneloop_transformers.checkpoint import find_checkpoint
@@ -230,14 +226,17 @@ def test_a_decoder_learns_tags_that_stand_at_the_ends_of_words(tmp_path, gpt):
         rows.append({"tokens": words, "tags": [next((TAGS[e] for e in ENDINGS if w.endswith(e)), "O") for w in words]})
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (tmp_path / "tuneloop.yaml").write_text(PROJECT)
-    plugins = default_manager()
-    project = load_project(tmp_path, plugins)
-    result = run_pipeline(project, plugins, who="ada")
-    assert result.state == "passed", result
-    loaded = load_version(Registry(project).fetch(CHAMPION).folder, "1")
+    project, result, loaded = champion(tmp_path)
     assert loaded.artifact.manifest.metrics["entity_f1"] > 0.9
     asked = [{"tokens": "sunday rain moonnight"}, {"tokens": ["windnight", "sun"] * 12}]
     first, second = loaded.predictor.predict(asked).answers
     assert first["tags"] == ["B-light", "O", "B-dark"]
     assert second["tags"] == ["B-dark", "O"] * 12
     assert [entity["text"] for entity in first["entities"]] == ["sunday", "moonnight"]
+    with served(project, result) as client:
+        sent = client.post("/predict", json={"rows": asked}).json()["predictions"]
+        assert [(answer["tags"], answer["entities"]) for answer in sent] == [
+            (answer["tags"], answer["entities"]) for answer in (first, second)
+        ]
+        refused = client.post("/predict", json={"rows": [{"tokens": []}]})
+        assert (refused.status_code, refused.json()["field"]) == (422, "tokens")

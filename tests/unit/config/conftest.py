@@ -81,6 +81,13 @@ CLASSES: dict[str, list[Any]] = {
     "tuneloop_strategies": [
         sound(Strategy, "full", framework="torch", Options=TuneOptions),
         sound(Strategy, "gradual-unfreezing", framework="torch", Options=TuneOptions),
+        sound(
+            Strategy,
+            "frozen",
+            framework="torch",
+            Options=TuneOptions,
+            unused=lambda _: {"learning_rate": "nothing learns at it"},
+        ),
         sound(Strategy, "fit", framework="sklearn"),
     ],
     "tuneloop_exporters": [

@@ -18,10 +18,12 @@ def test_a_card_may_say_nothing(parse: Any, desk: str) -> None:
 
 def test_all_of_it_can_be_said(parse: Any, desk: str) -> None:
     said = "card: {use: to sort letters, not_for: people, limits: slang, license: MIT, data_license: CC-BY-4.0,"
-    said += " data_source: the desk, consent: asked, contact: desk@example.org, country: DEU}\n"
+    said += " data_source: the desk, license_column: terms, consent: asked, consent_column: agreed,"
+    said += " contact: desk@example.org, country: DEU}\n"
     card = parse(desk + said).card
     assert (card.use, card.not_for, card.limits, card.license) == ("to sort letters", "people", "slang", "MIT")
     assert (card.data_license, card.data_source, card.consent) == ("CC-BY-4.0", "the desk", "asked")
+    assert (card.license_column, card.consent_column) == ("terms", "agreed")
     assert (card.contact, card.country) == ("desk@example.org", "DEU")
 
 

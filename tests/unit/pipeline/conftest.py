@@ -58,7 +58,7 @@ def table_project(tmp_path):
     return write_table_project(tmp_path / "income")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scope_of():
     """A function from a project folder to what a run of it shares."""
 

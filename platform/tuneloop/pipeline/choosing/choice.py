@@ -82,14 +82,23 @@ def shortened(value: Any) -> Any:
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
-def as_table(candidates: Sequence[Candidate], limits: Limits, metric: str) -> str:
-    """A line a candidate, in columns, for a terminal."""
+def as_table(candidates: Sequence[Candidate], limits: Limits, metric: str, best: int | None = None) -> str:
+    """A line a candidate, in columns, for a terminal.
+
+    Args:
+        candidates: In order.
+        limits: Those of the project.
+        metric: That decided.
+        best: Position of the one that is taken; None: none is.
+    """
     head = ["base model", metric, *_UNITS.values(), ""]
     lines = [head]
-    for one, name in zip(candidates, called([one.model for one in candidates]), strict=True):
+    names = called([one.model for one in candidates])
+    for place, (one, name) in enumerate(zip(candidates, names, strict=True)):
         cost = asdict(one.cost) if one.cost else dict.fromkeys(_UNITS)
         score = "-" if one.score is None else f"{one.score:.4f}"
-        lines.append([in_words(name), score, *(_figure(cost[unit]) for unit in _UNITS), verdict(one, limits)])
+        said = "chosen" if place == best else verdict(one, limits)
+        lines.append([in_words(name), score, *(_figure(cost[unit]) for unit in _UNITS), said])
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 

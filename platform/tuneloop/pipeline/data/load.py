@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tuneloop.api import DataError
+from tuneloop.pipeline.data.about import told_by
 from tuneloop.pipeline.data.rows import content_fingerprint, resolve_columns, write_rows
 from tuneloop.pipeline.data.transforming import cleaned, transform_inputs
 from tuneloop.pipeline.runs.cache import fresh
@@ -27,6 +28,7 @@ def run(context: StepContext) -> dict[str, Any]:
     disable_progress_bars()
     data = context.project.data
     rows = context.plugins.create("data source", data.source, data.options).load(context.project.root)
+    about = told_by(rows)
     rows = cleaned(context.scope, rows)
     if not len(rows):
         raise DataError(f"source {data.source!r} gave no rows; look at `data` in {context.project.root}/tuneloop.yaml")
@@ -43,6 +45,7 @@ def run(context: StepContext) -> dict[str, Any]:
         "rows": name,
         "fingerprint": content,
         "content": content,
+        "about": about,
         "reused": reused,
         "summary": {"rows": len(rows), "columns": len(rows.column_names)},
     }

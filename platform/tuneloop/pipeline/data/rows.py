@@ -31,7 +31,8 @@ def resolve_columns(project: Project, names: Sequence[str]) -> Columns:
     """
     wanted = project.data.columns
     split = project.data.split
-    key, aside = split.key, (wanted.target, wanted.key, split.key, split.group, split.time)
+    said = {"license_column": project.card.license_column, "consent_column": project.card.consent_column}
+    key, aside = split.key, (wanted.target, wanted.key, split.key, split.group, split.time, *said.values())
     inputs = dict(wanted.inputs) or {n: n for n in names if n not in aside}
     # A table's columns have no roles: they are listed, as `inputs`.
     named = {column: "data.columns" if role == column else f"data.columns.{role}" for role, column in inputs.items()}
@@ -40,6 +41,7 @@ def resolve_columns(project: Project, names: Sequence[str]) -> Columns:
     for part in ("key", "group", "time"):
         if (column := getattr(split, part)) is not None:
             named[column] = f"data.split.{part}"
+    named |= {column: f"card.{part}" for part, column in said.items() if column is not None}
     for column in project.gate.proof.slices or ():
         named.setdefault(column, "gate.champion.slices")
     absent = {column: place for column, place in named.items() if column not in names}

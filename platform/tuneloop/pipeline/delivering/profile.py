@@ -17,10 +17,12 @@ from tuneloop.monitoring.accuracy.calibration import Calibration
 from tuneloop.monitoring.accuracy.slices import slice_labels
 from tuneloop.monitoring.reference import build_reference
 from tuneloop.monitoring.signals import create_signals
+from tuneloop.pipeline.data.about import about
 from tuneloop.pipeline.data.rows import model_rows, truths
 from tuneloop.pipeline.data.transforming import served_transforms
 from tuneloop.pipeline.delivering.manifest import make_manifest
-from tuneloop.pipeline.delivering.verify import SERVED, run_in_batches
+from tuneloop.pipeline.delivering.parity import run_in_batches
+from tuneloop.pipeline.delivering.verify import SERVED
 from tuneloop.pipeline.documents.card import card_facts, model_card
 from tuneloop.pipeline.evaluating.assess import assess, intervals_of
 from tuneloop.pipeline.evaluating.calibrate import fit_calibration
@@ -211,4 +213,11 @@ def _examples(batch: SignalBatch, predictions: Predictions) -> list[Row]:
     return [batch.rows[i] for i in order[:_EXAMPLES]]
 
 
-STEP = Step("profile", 5, ("load", "check", "split", "baseline", "tune", "evaluate", "export", "verify"), _inputs, run)
+STEP = Step(
+    "profile",
+    6,
+    ("load", "check", "split", "baseline", "tune", "evaluate", "export", "verify"),
+    _inputs,
+    run,
+    told=about,
+)

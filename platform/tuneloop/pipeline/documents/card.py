@@ -9,6 +9,8 @@ from typing import Any
 from tuneloop.artifact import Manifest
 from tuneloop.config.card_shape import Card
 from tuneloop.pipeline.choosing.choice import shortened
+from tuneloop.pipeline.data.about import about, counted
+from tuneloop.pipeline.data.rows import StoredRows, open_rows
 from tuneloop.pipeline.documents.choices import shown
 from tuneloop.pipeline.documents.warnings import warnings_of
 from tuneloop.pipeline.evaluating.candidates import LIKENESS
@@ -39,6 +41,8 @@ class CardFacts:
         checkpoint: The pre-trained model the base model was made from, and its revision; none: it was not pre-trained.
         answers: What the model answers, where that is no list of labels.
         before: What `probe` among the baselines is: a linear probe, or the untuned model.
+        about: What the data source says of its data: licence, citation, address.
+        counts: How often columns of the data say which licence, and which consent.
         changes: What changed the rows, and what was made more of.
         findings: Of the data check: name and sentence.
         baselines: Metric to value on test, of the most frequent answer (or the mean) and of the linear probe.
@@ -50,6 +54,8 @@ class CardFacts:
     checkpoint: tuple[str, ...]
     answers: str | None
     before: str
+    about: Mapping[str, str]
+    counts: str
     changes: str
     findings: Sequence[tuple[str, str]]
     baselines: Mapping[str, Mapping[str, float]]
@@ -65,6 +71,8 @@ def card_facts(context: StepContext, assessment: Mapping[str, Any]) -> CardFacts
         checkpoint=_checkpoint(context),
         answers=_ANSWERS.get(str(parts.task_class(context).judged_as or parts.task_class(context).loss)),
         before=before_tuning(context),
+        about=about(context.done),
+        counts=_counts(context),
         changes=_changes(context),
         findings=[(one["name"], one["text"]) for one in findings_of(context)],
         baselines={"constant": baseline["constant"], "probe": baseline["probe"]},
@@ -83,6 +91,22 @@ def _changes(context: StepContext) -> str:
     made = context.done["split"].output["augmented"]
     also = f" {made} of the training rows are changed copies of others." if made else ""
     return f"Transforms: {names}.{also}\n" if names else ""
+
+
+def _counts(context: StepContext) -> str:
+    card, load = context.project.card, context.done["load"]
+    columns = {"Licences": card.license_column, "Consent": card.consent_column}
+    if not any(columns.values()):
+        return ""
+    rows = StoredRows(open_rows(load.folder / load.output["rows"]))
+    return "".join(
+        f"{what} by column `{name}`, rows: {counted(rows, name)}.\n" for what, name in columns.items() if name
+    )
+
+
+def _as_told(about: Mapping[str, str], *names: str) -> str:
+    told = ", ".join(about[name].rstrip(".") for name in names if name in about)
+    return f"{told} (as the data source says)" if told else _NOT_STATED
 
 
 def _checkpoint(context: StepContext) -> tuple[str, ...]:
@@ -116,8 +140,7 @@ Licence of the model: {card.license or _NOT_STATED}. Contact: {card.contact or _
 {_making(manifest, facts)}
 
 ## Data
-Source: {card.data_source or _NOT_STATED}. Licence: {card.data_license or _NOT_STATED}.
-Consent and grounds: {card.consent or _NOT_STATED}.
+{data_words(facts)}\
 Content fingerprint `{manifest.data.fingerprint}`.
 
 | split | rows |
@@ -133,6 +156,16 @@ Content fingerprint `{manifest.data.fingerprint}`.
 {_lineage(manifest)}"""
 
 
+def data_words(facts: CardFacts) -> str:
+    """Where the data come from, under which licence and on what ground: as the project, the source or the rows say."""
+    card = facts.card
+    return (
+        f"Source: {card.data_source or _as_told(facts.about, 'citation', 'homepage')}. "
+        f"Licence: {card.data_license or _as_told(facts.about, 'license')}.\n"
+        f"Consent and grounds: {card.consent or _NOT_STATED}.\n{facts.counts}"
+    )
+
+
 def run_card(card: str, request: RunRequest, energy: Energy) -> str:
     """The card of one run: that of the model, and what no equal run would share."""
     used = f"Energy of training: {energy_words(energy)}."
@@ -144,6 +177,7 @@ def energy_words(energy: Energy) -> str:
     if energy.kwh is None:
         return f"not measured: {energy.reason}"
     used = f"{energy.kwh:.4g} kWh in {energy.seconds:.0f} s on {energy.hardware or 'this machine'}"
+    used += f" ({', '.join(energy.steps)})" if energy.steps else ""
     if energy.co2 is None:
         return f"{used}; CO2 not known: {energy.reason}"
     return f"{used}, {energy.co2:.3g} kg of CO2 equivalents with the electricity of {energy.country}"

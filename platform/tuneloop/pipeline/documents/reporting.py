@@ -18,7 +18,7 @@ from tuneloop.pipeline.evaluating.scoring import Scorer
 from tuneloop.pipeline.evaluating.tables import FOLDER
 from tuneloop.pipeline.runs import parts
 from tuneloop.pipeline.runs.step import StepContext
-from tuneloop.report import GainRow, Report, SliceRow, VariantRow, write_report
+from tuneloop.report import ColumnRow, GainRow, LabelRow, Report, SliceRow, VariantRow, write_report
 from tuneloop.report.evaluation import (
     CalibrationPart,
     EvaluationPart,
@@ -86,11 +86,13 @@ def make_report(context: StepContext, artifact: Artifact, target: Path) -> None:
         best_epoch=float(done["tune"].output["best_epoch"]),
         confusion_labels=tuple(done["evaluate"].output["confusion"].get("labels", ())),
         confusion=tuple(tuple(row) for row in done["evaluate"].output["confusion"].get("counts", ())),
+        label_counts=tuple(LabelRow(*one) for one in done["evaluate"].output["confusion"].get("by_label", ())),
         parity=done["verify"].output["parity"],
         variants=_variants(context, artifact, scorer.deciding),
         rows=done["split"].output["rows"],
         left_out=done["split"].output["left_out"],
         findings=tuple((found["name"], found["text"], tuple(found["rows"])) for found in findings_of(context)),
+        columns=tuple(ColumnRow(**column) for column in done["check"].output["columns"]),
         steps=tuple((name, result.seconds, result.reused) for name, result in done.items()),
         parent=artifact.manifest.lineage.parent,
         data=artifact.manifest.data.fingerprint,
@@ -173,6 +175,7 @@ def _sections(assessment: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _variants(context: StepContext, artifact: Artifact, metric: str) -> tuple[VariantRow, ...]:
+    measured = context.done["verify"].output["differences"]
     return tuple(
         VariantRow(
             name=name,
@@ -181,9 +184,18 @@ def _variants(context: StepContext, artifact: Artifact, metric: str) -> tuple[Va
             milliseconds=_latency(context, name),
             served=variant.served,
             reason=variant.reason,
+            **(_distance(measured[name]) if name in measured else {}),
         )
         for name, variant in artifact.manifest.variants.items()
     )
+
+
+def _distance(found: Mapping[str, Any]) -> dict[str, float]:
+    largest = found["max_difference"]
+    return {
+        "difference": float("inf") if largest is None else largest,
+        "changed": found["changed_answers"] / found["rows"],
+    }
 
 
 def _latency(context: StepContext, variant: str) -> float | None:

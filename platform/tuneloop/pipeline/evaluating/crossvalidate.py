@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from tuneloop.api import UndefinedMetricError
 from tuneloop.pipeline.data import split
 from tuneloop.pipeline.evaluating import evaluate
-from tuneloop.pipeline.evaluating.scoring import Scorer, UndefinedMetricError
+from tuneloop.pipeline.evaluating.energy import measured
+from tuneloop.pipeline.evaluating.scoring import Scorer
 from tuneloop.pipeline.runs.cache import perform
 from tuneloop.pipeline.runs.progress import Progress
 from tuneloop.pipeline.runs.step import Scope, Step, StepContext
@@ -87,4 +89,4 @@ def _folded(scope: Scope, number: int, count: int) -> Scope:
     )
 
 
-STEP = Step("crossvalidate", 1, ("load", "check", "split", "baseline", "tune", "evaluate"), _inputs, run)
+STEP = Step("crossvalidate", 1, ("load", "check", "split", "baseline", "tune", "evaluate"), _inputs, measured(run))

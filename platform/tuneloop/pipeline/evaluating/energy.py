@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+from tuneloop.pipeline.runs.step import StepContext, StepResult
 
 logger = logging.getLogger(__name__)
 
+_TRAINING = ("candidates", "search", "tune", "crossvalidate")
+"""The steps that train."""
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class Energy:
     """What was used, or why that is not known.
 
     Attributes:
-        kwh: Electricity, in kilowatt hours; None: not known.
+        kwh: Electricity of this machine, in kilowatt hours; None: not known.
         co2: What its making set free, in kilograms of CO2 equivalents, by the country's mix; None: not known.
         country: Three letters of ISO 3166.
         seconds: For how long it was measured.
         hardware: The processors.
-        reason: Why it is not known.
+        reason: Why something of it is not known.
+        steps: The steps that used it, where several did.
     """
 
     kwh: float | None = None
@@ -31,40 +37,90 @@ class Energy:
     seconds: float = 0.0
     hardware: str = ""
     reason: str = ""
+    steps: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The fields as JSON values."""
         return asdict(self)
 
 
-@contextmanager
-def metered(country: str | None) -> Iterator[Energy]:
-    """Measure what this machine uses inside the block; what fails here never fails the block.
+class Meter:
+    """What is read once the block has ended.
+
+    Attributes:
+        energy: What was used.
+    """
+
+    energy = Energy(reason="it still runs")
+
+
+def measured(run: Callable[[StepContext], dict[str, Any]]) -> Callable[[StepContext], dict[str, Any]]:
+    """The function of a step, whose output then tells, as `energy`, what this machine used meanwhile."""
+
+    def measure(context: StepContext) -> dict[str, Any]:
+        with metered() as meter:
+            output = run(context)
+        return {**output, "energy": meter.energy.as_json()}
+
+    return measure
+
+
+def trained(done: Mapping[str, StepResult], country: str | None) -> Energy:
+    """What all training of a run used; of a step that was reused, what it used then.
 
     Args:
-        country: Whose electricity it is; None: nothing is measured.
+        done: The run's steps.
+        country: Whose electricity it was; None: what its making set free is not known.
     """
-    found = Energy(country=country, reason="" if country else "not asked for (card.country in tuneloop.yaml)")
-    tracker = _start(found) if country else None
+    found = {name: Energy(**done[name].output["energy"]) for name in _TRAINING if _counts(name, done)}
+    known = {name: one for name, one in found.items() if one.kwh is not None}
+    if not known:
+        return next(iter(found.values()), Energy(reason="measured by no run"))
+    total = Energy(
+        kwh=sum(one.kwh or 0.0 for one in known.values()),
+        seconds=sum(one.seconds for one in known.values()),
+        hardware="; ".join(dict.fromkeys(one.hardware for one in known.values() if one.hardware)),
+        steps=tuple(known) if len(known) > 1 else (),
+    )
+    return _with_co2(total, country)
+
+
+def _counts(name: str, done: Mapping[str, StepResult]) -> bool:
+    if name not in done or "energy" not in done[name].output:
+        return False
+    # The best trial's training is taken as that of the run: the search has measured it.
+    taken = name == "tune" and "search" in done and done["search"].output["taken"] == "search" and done[name].reused
+    return not (taken and "energy" in done["search"].output)
+
+
+@contextmanager
+def metered() -> Iterator[Meter]:
+    """Measure what this machine uses inside the block; what fails here never fails the block.
+
+    Nothing is sent or asked for anywhere. Other machines, on which a launcher trains, are not measured, nor what an
+    attempt used that was killed.
+    """
+    meter = Meter()
+    tracker = _start(meter)
     try:
-        yield found
+        yield meter
     finally:
         if tracker is not None:
-            _stop(tracker, found)
+            _stop(tracker, meter)
 
 
-def _start(found: Energy) -> Any:
+def _start(meter: Meter) -> Any:
     try:
         from codecarbon import OfflineEmissionsTracker
     except ImportError:
-        found.reason = "codecarbon is not installed: pip install 'tuneloop[train]'"
+        meter.energy = Energy(reason="codecarbon is not installed: pip install 'tuneloop[train]'")
         return None
     # It speaks before it has read how loud it may be.
     logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
     with _silent():
         try:
+            # Without a country: what the energy's making sets free is told when a card is written.
             tracker = OfflineEmissionsTracker(
-                country_iso_code=found.country,
                 save_to_file=False,
                 save_to_api=False,
                 save_to_logger=False,
@@ -74,31 +130,45 @@ def _start(found: Energy) -> Any:
             tracker.start()
         except Exception as error:
             logger.debug("codecarbon", exc_info=error)
-            found.reason = f"codecarbon cannot measure here: {error}"
+            meter.energy = Energy(reason=f"codecarbon cannot measure here: {error}")
             return None
     return tracker
 
 
-def _stop(tracker: Any, found: Energy) -> None:
+def _stop(tracker: Any, meter: Meter) -> None:
     with _silent():
         try:
             tracker.stop()
             data = tracker.final_emissions_data
-            found.kwh, found.seconds = float(data.energy_consumed), float(data.duration)
-            found.hardware = ", ".join(part for part in (data.cpu_model, data.gpu_model) if part)
-            if _known(found.country):
-                found.co2 = float(data.emissions)
-            else:
-                found.reason = f"codecarbon knows no electricity mix of {found.country!r}"
+            hardware = ", ".join(part for part in (data.cpu_model, data.gpu_model) if part)
+            used, seconds = float(data.energy_consumed), float(data.duration)
         except Exception as error:
             logger.debug("codecarbon", exc_info=error)
-            found.reason = f"codecarbon could not measure here: {error}"
+            meter.energy = Energy(reason=f"codecarbon could not measure here: {error}")
+            return
+    if used > 0:
+        meter.energy = Energy(kwh=used, seconds=seconds, hardware=hardware)
+    else:
+        meter.energy = Energy(reason="codecarbon finds nothing here whose use it can read or estimate")
 
 
-def _known(country: str | None) -> bool:
-    from codecarbon.input import DataSource
-
-    return country in DataSource().get_global_energy_mix_data()
+def _with_co2(energy: Energy, country: str | None) -> Energy:
+    """By the mean mix of the country's electricity, from a table that codecarbon carries."""
+    if country is None:
+        return replace(energy, reason="name the country in card.country of tuneloop.yaml")
+    energy = replace(energy, country=country)
+    try:
+        from codecarbon.core.emissions import Emissions
+        from codecarbon.core.units import Energy as Used
+        from codecarbon.external.geography import GeoMetadata
+        from codecarbon.input import DataSource
+    except ImportError:
+        return replace(energy, reason="codecarbon is not installed: pip install 'tuneloop[train]'")
+    source = DataSource()
+    if country not in source.get_global_energy_mix_data():
+        return replace(energy, reason=f"codecarbon knows no electricity mix of {country!r}")
+    used = Used.from_energy(kWh=energy.kwh)
+    return replace(energy, co2=float(Emissions(source).get_country_emissions(used, GeoMetadata(country))))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 from tuneloop.artifact import CARD, Artifact, write_atomic
 from tuneloop.pipeline.documents.card import run_card
 from tuneloop.pipeline.evaluating.assess import ASSESSMENT
-from tuneloop.pipeline.evaluating.energy import Energy
+from tuneloop.pipeline.evaluating.energy import Energy, trained
 from tuneloop.pipeline.evaluating.tables import FOLDER, write_tables
 from tuneloop.pipeline.runs.step import StepContext
 
@@ -21,8 +21,8 @@ def load_assessment(context: StepContext) -> dict[str, Any]:
 
 
 def energy_of(context: StepContext) -> Energy:
-    """What the training of this run used; of a training that was reused, what it used then."""
-    return Energy(**context.done["tune"].output.get("energy", {"reason": "measured by no run"}))
+    """What the training of this run used, its search and its cross-validation included."""
+    return trained(context.done, context.project.card.country)
 
 
 def write_run_files(context: StepContext, artifact: Artifact, folder: Path) -> tuple[Path, ...]:

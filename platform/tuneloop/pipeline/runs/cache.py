@@ -30,6 +30,8 @@ def fingerprint(step: Step, scope: Scope, done: Mapping[str, StepResult]) -> str
         "inputs": step.inputs(scope),
         "after": {name: done[name].fingerprint for name in step.after},
     }
+    if step.told and (told := step.told(done)):
+        content["told"] = told
     return hashlib.sha256(canonical_json(content)).hexdigest()
 
 

@@ -17,6 +17,7 @@ class Progress:
         seconds: Wall time of a finished step.
         reused: Whether an earlier result was taken.
         data: The summary of a finished step, or the record.
+        table: Of a finished step, lines in columns; empty where it has none.
     """
 
     kind: Literal["started", "record", "finished"]
@@ -24,6 +25,7 @@ class Progress:
     seconds: float = 0.0
     reused: bool = False
     data: Mapping[str, Any] = field(default_factory=dict)
+    table: str = ""
 
 
 Listener: TypeAlias = Callable[[Progress], None]

@@ -51,6 +51,12 @@ class StepResult:
         found: dict[str, Any] = self.output.get("summary", {})
         return found
 
+    @property
+    def table(self) -> str:
+        """Lines in columns that people are shown as well; empty where it made none."""
+        found: str = self.output.get("table", "")
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
@@ -90,8 +96,9 @@ class Step:
         version: Counts up when the code gives another result for equal inputs.
         after: The steps whose results it reads.
         inputs: What of the project and the request its result depends on, as JSON values.
-        run: Does it: writes into `context.folder`, gives JSON values; `summary` among them is shown to people.
+        run: Does it: writes into `context.folder`, gives JSON values; people are shown `summary` and `table`.
         cached: Whether an earlier result for equal inputs is taken.
+        told: What it reads of earlier results that does not count for theirs; none: nothing.
         shared: Files and folders it writes that the project's storage keeps, so that no other machine does it again.
     """
 
@@ -102,6 +109,7 @@ class Step:
     run: Callable[[StepContext], dict[str, Any]]
     cached: bool = True
     shared: tuple[str, ...] = ()
+    told: Callable[[Mapping[str, StepResult]], Any] | None = None
 
 
 def used(scope: Scope, kind: Kind, name: str) -> list[str]:

@@ -198,7 +198,7 @@ def _forget(scope: Scope, done: dict[str, StepResult]) -> None:
 
 
 def _tell(scope: Scope, result: StepResult, seconds: float) -> None:
-    scope.listen(Progress("finished", result.step, seconds, result.reused, result.summary))
+    scope.listen(Progress("finished", result.step, seconds, result.reused, result.summary, result.table))
     run, project = scope.request.run, scope.project.name
     event = StepEvent(project, run, result.step, seconds, result.reused, result.summary)
     scope.plugins.notify("tuneloop_step_finished", event)

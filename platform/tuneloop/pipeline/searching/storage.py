@@ -121,6 +121,6 @@ def _make_schema(url: str) -> None:
 def _pruner(word: str) -> Any:
     pruners = import_optuna().pruners
     if word == "median":
-        # The first trials, and the first epoch of each, say too little.
-        return pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1)
+        # The first trials, and the first epoch of each, say too little. Epochs count from 1, Optuna's steps from 0.
+        return pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2)
     return pruners.HyperbandPruner() if word == "hyperband" else pruners.NopPruner()

@@ -11,6 +11,8 @@ from tuneloop.config.search import Candidates
 from tuneloop.pipeline.choosing import judged
 from tuneloop.pipeline.choosing.choice import Candidate, as_table, called, choose, in_words, verdict
 from tuneloop.pipeline.choosing.cost import measure
+from tuneloop.pipeline.evaluating.energy import measured
+from tuneloop.pipeline.evaluating.scoring import deciding_metric
 from tuneloop.pipeline.runs.cache import fresh
 from tuneloop.pipeline.runs.progress import Progress
 from tuneloop.pipeline.runs.step import Scope, Step, StepContext, StepResult
@@ -24,6 +26,7 @@ def _inputs(scope: Scope) -> dict[str, Any]:
     return {
         "models": [baseline.STEP.inputs(one) for one in models],
         "limits": asdict(found.limits),
+        "metric": deciding_metric(scope.project),
         "tune": tune.STEP.inputs(models[0]),
         "threads": scope.project.serve.threads,
         "reused": _reused(scope),
@@ -62,7 +65,7 @@ def run(context: StepContext) -> dict[str, Any]:
         "metric": metric,
         "maximize": maximize,
         "probe": how.how,
-        "table": as_table(compared, wanted.limits, metric),
+        "table": as_table(compared, wanted.limits, metric, best),
         "lines": [
             {
                 **asdict(one),
@@ -112,4 +115,4 @@ def _tell(scope: Scope, one: Candidate, name: tuple[str, str], metric: str) -> N
     scope.listen(Progress("record", "candidates", data=data))
 
 
-STEP = Step("candidates", 2, ("load", "check", "split"), _inputs, run)
+STEP = Step("candidates", 2, ("load", "check", "split"), _inputs, measured(run))

@@ -16,6 +16,7 @@ from typing import Any
 from tuneloop.api import ConfigError, Launcher, Outcome
 from tuneloop.artifact import write_atomic, write_json
 from tuneloop.config.search import Search
+from tuneloop.pipeline.evaluating.energy import measured
 from tuneloop.pipeline.evaluating.scoring import searched_metric
 from tuneloop.pipeline.runs.progress import Progress, ignore
 from tuneloop.pipeline.runs.step import Scope, Step, StepContext, options
@@ -196,4 +197,4 @@ def _shown(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{path} {value}" for path, value in values.items())
 
 
-STEP = Step("search", 1, ("load", "check", "split", "baseline"), _inputs, run, shared=(TABLE,))
+STEP = Step("search", 1, ("load", "check", "split", "baseline"), _inputs, measured(run), shared=(TABLE,))

@@ -6,7 +6,7 @@ import shutil
 from typing import Any
 
 from tuneloop.artifact import TRAINING
-from tuneloop.pipeline.evaluating.energy import metered
+from tuneloop.pipeline.evaluating.energy import measured
 from tuneloop.pipeline.runs.model_files import model_files
 from tuneloop.pipeline.runs.step import Scope, Step, StepContext, options, used
 from tuneloop.pipeline.tuning.launching import CHECKPOINTS, launch
@@ -28,18 +28,16 @@ def _inputs(scope: Scope) -> dict[str, Any]:
 
 def run(context: StepContext) -> dict[str, Any]:
     """Train, and keep the weights of the best epoch in `training/`."""
-    with metered(context.project.card.country) as energy:
-        result = launch(context)
+    result = launch(context)
     shutil.rmtree(context.folder / CHECKPOINTS, ignore_errors=True)
     epochs, warm = len(result["history"]), context.scope.request.parent is not None
     return {
         "history": result["history"],
         "best_epoch": result["best_epoch"],
         "warm_start": warm,
-        "energy": energy.as_json(),
         "teacher": teacher_used(context.scope),
         "summary": {"epochs": epochs, "best epoch": result["best_epoch"], **({"warm start": True} if warm else {})},
     }
 
 
-STEP = Step("tune", 3, ("baseline",), _inputs, run, shared=(TRAINING,))
+STEP = Step("tune", 3, ("baseline",), _inputs, measured(run), shared=(TRAINING,))

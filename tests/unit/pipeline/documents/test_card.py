@@ -49,7 +49,7 @@ def test_base_model_answers_and_baseline_are_called_what_they_are(
 ):
     (tmp_path / "tuneloop.yaml").write_text(PROJECT.format(task=task, columns=columns, model=model))
     found = {"findings": [], "constant": {}, "probe": {}, "augmented": 0}
-    done = {name: SimpleNamespace(output=found) for name in ("check", "split", "baseline")}
+    done = {name: SimpleNamespace(output=found) for name in ("load", "check", "split", "baseline")}
     facts = card_facts(StepContext(scope_of(tmp_path), tmp_path, done), {})
     assert (facts.checkpoint, facts.answers, facts.before) == (checkpoint, answers, before)
     assert facts.changes == ""
@@ -67,7 +67,7 @@ def test_transforms_and_the_rows_they_made_are_told(tmp_path, scope_of):
     transforms = "transforms: [{name: text-redact, columns: [message]}, {name: text-augment, columns: [message]}]"
     (tmp_path / "tuneloop.yaml").write_text(text.replace("source: jsonl", f"source: jsonl, {transforms}"))
     found = {"findings": [], "constant": {}, "probe": {}, "augmented": 285}
-    done = {name: SimpleNamespace(output=found) for name in ("check", "split", "baseline")}
+    done = {name: SimpleNamespace(output=found) for name in ("load", "check", "split", "baseline")}
     facts = card_facts(StepContext(scope_of(tmp_path), tmp_path, done), {})
     assert facts.changes == (
         "Transforms: `text-redact`, `text-augment`. 285 of the training rows are changed copies of others.\n"

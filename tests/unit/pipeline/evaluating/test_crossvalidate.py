@@ -79,6 +79,7 @@ def test_the_same_training_is_tested_on_each_part(table_project):
     assert all(f"{value:.4f}" in page for value in values)
     left = [path.name.partition("-")[0] for path in (table_project / ".tuneloop" / "steps").iterdir()]
     assert left.count("tune") == left.count("split") == 1
+    assert "(tune, crossvalidate); CO2" in (result.report.parent / "card.md").read_text(), "the energy of all training"
 
 
 def test_a_metric_without_a_value_on_some_rows_is_left_out_there(tmp_path, write_project):

@@ -2,11 +2,14 @@
 
 import logging
 import socket
+import sys
+from pathlib import Path
 
 import pytest
 
 from tuneloop.pipeline.documents.card import energy_words
-from tuneloop.pipeline.evaluating.energy import Energy, metered
+from tuneloop.pipeline.evaluating.energy import Energy, measured, metered, trained
+from tuneloop.pipeline.runs.step import StepResult
 
 codecarbon = pytest.importorskip("codecarbon")
 
@@ -24,11 +27,21 @@ def offline(monkeypatch):
     return tried
 
 
-def test_energy_and_carbon_of_a_country_without_a_network(offline, tmp_path, monkeypatch, capfd):
+def done_of(**energies: Energy) -> dict[str, StepResult]:
+    """Finished steps that used as much; `tune` was reused, as after a search."""
+    return {
+        name: StepResult(name, "", Path(), {"taken": "search", "energy": one.as_json()}, 1.0, name == "tune")
+        for name, one in energies.items()
+    }
+
+
+def test_energy_is_measured_without_a_country_and_a_network(offline, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
-    with metered("DEU") as energy:
+    with metered() as meter:
         sum(range(200_000))
-    assert energy.kwh > 0
+    assert meter.energy.kwh > 0
+    assert meter.energy.co2 is None
+    energy = trained(done_of(tune=meter.energy), "DEU")
     assert 0.05 < energy.co2 / energy.kwh < 1.5
     assert offline == []
     assert list(tmp_path.iterdir()) == []
@@ -36,19 +49,29 @@ def test_energy_and_carbon_of_a_country_without_a_network(offline, tmp_path, mon
     assert "kg of CO2 equivalents with the electricity of DEU" in energy_words(energy)
 
 
-def test_an_unknown_country_has_energy_and_no_carbon(offline):
-    with metered("ZZZ") as energy:
-        pass
-    assert energy.kwh >= 0
-    assert energy.co2 is None
-    assert "'ZZZ'" in energy_words(energy)
+@pytest.mark.parametrize(("country", "reason"), [("ZZZ", "no electricity mix of 'ZZZ'"), (None, "card.country")])
+def test_without_a_known_country_there_is_energy_and_no_carbon(country, reason):
+    energy = trained(done_of(tune=Energy(kwh=0.5, seconds=60.0, hardware="a processor")), country)
+    assert (energy.kwh, energy.co2) == (0.5, None)
+    said = energy_words(energy)
+    assert said.startswith("0.5 kWh in 60 s on a processor; CO2 not known: ")
+    assert reason in said
 
 
-def test_without_a_country_nothing_is_measured():
-    with metered(None) as energy:
-        pass
-    assert energy == Energy(reason="not asked for (card.country in tuneloop.yaml)")
-    assert energy_words(energy).startswith("not measured: not asked for")
+def test_all_that_trained_is_summed_and_nothing_twice():
+    one = Energy(kwh=0.5, seconds=10.0, hardware="a")
+    both = trained(done_of(search=one, tune=one, crossvalidate=Energy(kwh=0.25, seconds=5.0, hardware="b")), None)
+    assert (both.kwh, both.seconds, both.hardware) == (0.75, 15.0, "a; b"), "the search has trained the best already"
+    assert "(search, crossvalidate)" in energy_words(both)
+    assert trained(done_of(tune=one, crossvalidate=Energy(reason="broken")), None).kwh == 0.5
+    assert energy_words(trained(done_of(tune=Energy(reason="broken")), "DEU")) == "not measured: broken"
+    assert energy_words(trained({}, "DEU")) == "not measured: measured by no run"
+
+
+def test_a_step_tells_what_was_used_beside_its_output():
+    output = measured(lambda _: {"found": 3})(None)
+    assert output["found"] == 3
+    assert Energy(**output["energy"]).kwh > 0
 
 
 @pytest.mark.parametrize("part", ["start", "stop"])
@@ -57,13 +80,20 @@ def test_a_meter_that_breaks_breaks_nothing(monkeypatch, part):
         raise RuntimeError("no sensor")
 
     monkeypatch.setattr(codecarbon.OfflineEmissionsTracker, part, broken)
-    with metered("FRA") as energy:
+    with metered() as meter:
         pass
-    assert energy.kwh is None
-    assert "no sensor" in energy.reason
+    assert meter.energy.kwh is None
+    assert "no sensor" in meter.energy.reason
+
+
+def test_without_the_library_it_is_said_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "codecarbon", None)
+    with metered() as meter:
+        pass
+    assert "codecarbon is not installed" in energy_words(meter.energy)
 
 
 def test_an_error_of_the_block_goes_through():
-    with pytest.raises(ValueError, match="mine"), metered("FRA"):
+    with pytest.raises(ValueError, match="mine"), metered():
         raise ValueError("mine")
     assert logging.getLogger("codecarbon").level == logging.CRITICAL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -43,10 +44,17 @@ from tuneloop.serving.versions.examples import answer_each, first_difference, re
 pytest.importorskip("dbos")
 pytest.importorskip("torch")
 
+CARD = """\
+card: {use: Sorts made-up people., not_for: real people, limits: Pilots are few., license: MIT,
+  data_license: CC0-1.0, data_source: a generator, consent: nobody is asked, contact: desk@example.org}
+"""
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, write_project):
     folder = write_project(tmp_path_factory.mktemp("run") / "income", epochs=6)
+    with (folder / "tuneloop.yaml").open("a") as file:
+        file.write(CARD)
     return load_project(folder, default_manager())
 
 
@@ -131,15 +139,19 @@ def test_the_card_and_the_error_lists_lie_beside_the_report(project, first):
     folder = first[0].report.parent
     assert (folder / "card.md").read_text().startswith((first[0].artifact / "card.md").read_text())
     card = (folder / "card.md").read_text()
+    manifest = Artifact.open(first[0].artifact).manifest
+    low, high = manifest.intervals["accuracy"]
     for said in (
-        "## Use",
-        "Licence: not stated",
+        "## Use\nSorts made-up people.\n",
+        "Not meant for: real people\nLicence of the model: MIT. Contact: desk@example.org.\n",
+        "Source: a generator. Licence: CC0-1.0.\nConsent and grounds: nobody is asked.\n",
         "| accuracy | more |",
-        "## Limits",
-        "## Lineage",
-        "Energy of training",
+        f"| {manifest.metrics['accuracy']:.4f} | {low:.4f} to {high:.4f} |\n",
+        "\nPilots are few.\n",
+        f"## Lineage\nParent: none. Pipeline: `{manifest.lineage.pipeline}`.\nPlugins: tuneloop {__version__}.",
     ):
         assert said in card
+    assert "not stated" not in card
     # A card that told times and places would be another one for an equal run.
     assert first[0].run in card
     assert first[0].run not in (first[0].artifact / "card.md").read_text()
@@ -153,6 +165,14 @@ def test_the_card_and_the_error_lists_lie_beside_the_report(project, first):
     page = first[0].report.read_text()
     for said in ("Calibration", "Weakest slices", "Surest mistakes", "linear probe"):
         assert said in page
+
+
+def test_the_card_tells_the_energy_of_the_training(first):
+    pytest.importorskip("codecarbon")
+    card = (first[0].report.parent / "card.md").read_text()
+    used = re.search(r"Energy of training: (\S+) kWh in \d+ s on .*; CO2 not known: name the country in card", card)
+    assert used is not None, card
+    assert float(used[1]) > 0
 
 
 def test_accuracy_reads_the_projects_store_and_judges_by_its_versions(project, first):

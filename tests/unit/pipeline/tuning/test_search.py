@@ -242,6 +242,9 @@ def test_a_whole_run_tells_what_it_found(tmp_path, write_project):
     manifest = Artifact.open(result.artifact).manifest
     assert manifest.chosen.keys() == {"tune.learning_rate", "tune.batch_size"}
     assert f"tune.batch_size: {manifest.chosen['tune.batch_size']}" in (result.artifact / "card.md").read_text()
+    spent = json.loads(next((project.state / "steps").glob("search-*/output.json")).read_bytes())["output"]["energy"]
+    used = f"Energy of training: {spent['kwh']:.4g} kWh in {spent['seconds']:.0f} s on {spent['hardware']}; CO2"
+    assert used in (result.report.parent / "card.md").read_text(), "the search has trained what the run serves"
     page = result.report.read_text()
     assert '<section id="search">' in page
     assert "5 trials, judged by macro_f1" in page
