@@ -68,7 +68,7 @@ def test_an_erasure_that_was_cut_off_is_done_again_whole(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("tuneloop.loop.deciding.frozen.os.fsync", full)
+        patch.setattr("tuneloop.artifact.os.fsync", full)
         with pytest.raises(OSError, match="No space"):
             erase_subject(store, state, "ben")
     assert len(store.ids_of("ben")) == 10

@@ -8,15 +8,12 @@ looks for frozen rows again when the store has them no more; whichever comes las
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import sqlalchemy as sa
 
+from tuneloop.artifact import replacing
 from tuneloop.monitoring.chunks import chunks
 from tuneloop.monitoring.store import Labelled, PredictionStore
 from tuneloop.monitoring.store_policy import hidden
@@ -34,7 +31,7 @@ def freeze(store: PredictionStore, model: str, path: Path) -> int:
         OSError: The file cannot be written.
     """
     written: list[str] = []
-    with _replaced(path) as stream:
+    with replacing(path) as stream:
         for pair in _learnable(store, model):
             stream.write(_line(pair))
             written.append(pair.prediction.id)
@@ -54,7 +51,7 @@ def drop_rows(path: Path, ids: Collection[str]) -> int:
         if gone:
             # The same file, also where another one has taken its place by now.
             stream.seek(0)
-            with _replaced(path) as kept:
+            with replacing(path) as kept:
                 kept.writelines(line for number, line in enumerate(stream) if number not in gone)
     return len(gone)
 
@@ -81,25 +78,3 @@ def _gone(store: PredictionStore, ids: Sequence[str]) -> set[str]:
 def _line(pair: Labelled) -> bytes:
     content = {"key": pair.prediction.id, "row": pair.prediction.row, "label": pair.label}
     return (json.dumps(content, ensure_ascii=False, sort_keys=True) + "\n").encode()
-
-
-@contextmanager
-def _replaced(path: Path) -> Iterator[IO[bytes]]:
-    """As `artifact.write_atomic`, for a content that is written bit by bit."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
