@@ -195,12 +195,12 @@ class PredictionStore:
         Returns:
             How many predictions were deleted.
         """
-        with self._database.write() as connection:
+        with self.connect(write=True) as connection:
             ids = connection.scalars(chosen(connection)).all()
             delete_locked(connection, ids)
         if ids and not self._database.is_sqlite:
             # A label that came meanwhile may have been joined with a prediction that was still to be seen.
-            with self._database.write() as connection:
+            with self.connect(write=True) as connection:
                 delete_told(connection, ids)
         return len(ids)
 
