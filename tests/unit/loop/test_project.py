@@ -36,7 +36,7 @@ data: {source: csv, path: people.csv, columns: {label: income},
 model: {base: tabular-mlp, hidden: [16]}
 tune: {strategy: full, epochs: 6, learning_rate: 1.0e-2}
 evaluate: {metrics: [macro_f1, accuracy]}
-gate: {require: {macro_f1: 0.7}, champion: {metric: macro_f1, margin: 0.1}}
+gate: {require: {macro_f1: 0.7}, champion: {metric: macro_f1, margin: 0.1, slice_margin: 0.2}}
 export: {format: onnx}
 serve: {port: 9}
 retrain: {on: [accuracy], min_labels: 100, cooldown: 1h}
