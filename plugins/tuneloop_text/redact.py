@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pydantic
 
 from tuneloop.api import Row, RowTransform
-from tuneloop.api.personal import PersonalKind, PersonalSpan, personal_spans, phone_country
+from tuneloop.api.personal import PersonalKind, PersonalSpan, PhoneCountry, personal_spans
 from tuneloop_text.columns import check_texts
 
 if TYPE_CHECKING:
@@ -26,16 +26,11 @@ class TextRedactOptions(pydantic.BaseModel):
     mark: str = pydantic.Field(
         "[{kind}]", description="What stands in its place; `{kind}` becomes EMAIL, PHONE, CARD or IBAN."
     )
-    country: str | None = pydantic.Field(
+    country: PhoneCountry | None = pydantic.Field(
         None,
         description="Two letters of a country, such as GB, whose phone numbers are taken out also as they are written "
         "within it; by default only those that begin with + and a code.",
     )
-
-    @pydantic.field_validator("country")
-    @classmethod
-    def _is_known(cls, value: str | None) -> str | None:
-        return None if value is None else phone_country(value)
 
     @pydantic.model_validator(mode="after")
     def _mark_is_not_personal(self) -> TextRedactOptions:

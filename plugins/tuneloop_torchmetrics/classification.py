@@ -7,6 +7,7 @@ own.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -164,11 +165,7 @@ class Auroc(ProbabilityMetric):
                 f"{_named(predictions, truth)} alone. Hold more rows back, spread the classes by "
                 "data.split.stratify, or leave the metric out of evaluate.metrics"
             )
-        values = [
-            call(self.name, "classification", "binary_auroc", scores[:, label], (truth == label).astype(np.int64))
-            for label in present
-        ]
-        return _mean_area(values)
+        return self._mean_area((scores[:, label], (truth == label).astype(np.int64)) for label in present)
 
     def _of_labels(self, scores: NDArray[Any], truth: NDArray[Any]) -> float:
         ranked = [label for label in range(truth.shape[1]) if 0 < truth[:, label].sum() < len(truth)]
@@ -177,15 +174,12 @@ class Auroc(ProbabilityMetric):
                 f"metric {self.name!r} needs a label that some rows have and some have not, and there is none in "
                 f"{len(truth)} rows. Hold more rows back, or leave the metric out of evaluate.metrics"
             )
-        values = [
-            call(self.name, "classification", "binary_auroc", scores[:, label], truth[:, label]) for label in ranked
-        ]
-        return _mean_area(values)
+        return self._mean_area((scores[:, label], truth[:, label]) for label in ranked)
 
-
-def _mean_area(values: list[float]) -> float:
-    # Sums in float32 may end a hair above 1.
-    return float(np.clip(np.mean(values), 0.0, 1.0))
+    def _mean_area(self, pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> float:
+        values = [call(self.name, "classification", "binary_auroc", scores, truth) for scores, truth in pairs]
+        # Sums in float32 may end a hair above 1.
+        return float(np.clip(np.mean(values), 0.0, 1.0))
 
 
 def _named(predictions: Predictions, truth: NDArray[Any]) -> str:

@@ -9,7 +9,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Annotated, Literal
+
+import pydantic
 
 from tuneloop.api.errors import MissingExtraError
 from tuneloop.api.phones import phone_spans
@@ -55,28 +57,23 @@ def personal_spans(text: str, country: str | None = None) -> Iterator[PersonalSp
         yield from (PersonalSpan(*span, "phone") for span in phone_spans(text, country))
 
 
-def phone_countries() -> frozenset[str]:
-    """The countries whose numbering plans are known.
-
-    Raises:
-        MissingExtraError: `phonenumbers` is not installed.
-    """
-    _checks()
-    import phonenumbers
-
-    return frozenset(phonenumbers.SUPPORTED_REGIONS)
-
-
-def phone_country(value: str) -> str:
+def _known_country(value: str) -> str:
     """The value itself; for options that name a country.
 
     Raises:
         ValueError: It is no country whose numbering plan is known.
         MissingExtraError: `phonenumbers` is not installed.
     """
-    if value not in (known := phone_countries()):
-        raise ValueError(f"two letters of ISO 3166, such as GB; {len(known)} countries are known")
+    _checks()
+    from phonenumbers import SUPPORTED_REGIONS
+
+    if value not in SUPPORTED_REGIONS:
+        raise ValueError(f"two letters of ISO 3166, such as GB; {len(SUPPORTED_REGIONS)} countries are known")
     return value
+
+
+PhoneCountry = Annotated[str, pydantic.AfterValidator(_known_country)]
+"""The type of an option that names a country whose phone numbers are found."""
 
 
 @cache

@@ -11,7 +11,7 @@ import pydantic
 from packaging.utils import InvalidName, canonicalize_name
 from pydantic import Field
 
-from tuneloop.api.personal import phone_country
+from tuneloop.api.personal import PhoneCountry
 from tuneloop.config.card_shape import CardShape
 from tuneloop.config.launch_shape import LaunchShape
 from tuneloop.config.live_shape import MonitorShape, RetrainShape, RolloutShape, StoreShape
@@ -84,16 +84,11 @@ class CheckShape(Section):
 
     stop: list[FindingName] = Field([], description="Findings that stop the run; all others are shown in the report.")
     ignore: list[FindingName] = Field([], description="Findings that are not looked for.")
-    country: str | None = Field(
+    country: PhoneCountry | None = Field(
         None,
         description="Two letters of a country, such as GB, whose phone numbers are found also as they are written "
         "within it; by default only those that begin with + and a code.",
     )
-
-    @pydantic.field_validator("country")
-    @classmethod
-    def _is_known(cls, value: str | None) -> str | None:
-        return None if value is None else phone_country(value)
 
     @pydantic.model_validator(mode="after")
     def _one_of_both(self) -> CheckShape:
